@@ -1,0 +1,1 @@
+"""How the service is run: the local stack, and what production needs."""

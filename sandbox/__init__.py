@@ -1,0 +1,1 @@
+"""Stand-ins for the outside, each a process of its own."""
