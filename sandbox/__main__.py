@@ -1,0 +1,67 @@
+"""``python -m sandbox --host 127.0.0.1 --port 8090 --data FOLDER``: run the sandbox until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from sandbox.alimtalk import KEY_LIFE_MS
+from sandbox.app import create_app
+from sandbox.connection import CuttableProtocol
+from sandbox.database import Database
+from sandbox.gateway import Gateway
+
+
+class SandboxServer(uvicorn.Server):
+    """Uvicorn, but callers that wait for a delayed answer don't hold up the stop."""
+
+    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
+        super().__init__(config)
+        self._gateway = gateway
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._gateway.stop()
+        await super().shutdown(sockets)
+
+
+async def serve(host: str, port: int, data: Path, alimtalk_key_life_ms: int) -> None:
+    """Serve until a signal, on the ledger in an existing folder."""
+    database = Database(data / "sandbox.sqlite3")
+    try:
+        gateway = Gateway(database)
+        app = create_app(database, gateway, alimtalk_key_life_ms)
+        config = uvicorn.Config(
+            app, host=host, port=port, http=CuttableProtocol, access_log=False, timeout_graceful_shutdown=3
+        )
+        await SandboxServer(config, gateway).serve()
+    finally:
+        database.close()
+
+
+def main() -> None:
+    """Read the command line and serve. Exits 0 on SIGTERM and SIGINT, 3 when the port can't be had."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A simulated payment gateway and AlimTalk.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8090)
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder of the ledger, made if missing; it outlives the process"
+    )
+    parser.add_argument(
+        "--alimtalk-key-life-ms", type=int, default=KEY_LIFE_MS, help="how long a message key is refused as duplicate"
+    )
+    arguments = parser.parse_args()
+    arguments.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Uvicorn raises the signal again once it has stopped; a stop on demand is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    asyncio.run(serve(arguments.host, arguments.port, arguments.data, arguments.alimtalk_key_life_ms))
+
+
+if __name__ == "__main__":
+    main()
