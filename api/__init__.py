@@ -1,0 +1,1 @@
+"""HTTP only: envelope, who is calling, schemas with the wire's aliases, routes per audience."""

@@ -1,0 +1,1 @@
+"""Tables, queries by aggregate, migrations. The only room that speaks SQL."""

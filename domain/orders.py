@@ -1,0 +1,240 @@
+"""What an order is: its lines, delivery groups, coupons, payments, and what earlier claims have made of it.
+
+Amounts are integers in the minor units of the order's currency (KRW has none: 1 is one won). Times are aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class LineStatus(StrEnum):
+    """Where a line stands. `FORWARD` gives the order in which the warehouse moves it."""
+
+    AWAITING_DEPOSIT = "awaiting_deposit"
+    PLACED = "placed"
+    SHIP_INSTRUCTED = "ship_instructed"
+    SHIP_WAITING = "ship_waiting"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    COLLECTED = "collected"
+    RETURNED = "returned"
+    CANCELLED = "cancelled"
+
+
+FORWARD: tuple[LineStatus, ...] = (
+    LineStatus.AWAITING_DEPOSIT,
+    LineStatus.PLACED,
+    LineStatus.SHIP_INSTRUCTED,
+    LineStatus.SHIP_WAITING,
+    LineStatus.SHIPPED,
+    LineStatus.DELIVERED,
+    LineStatus.COLLECTED,
+    LineStatus.RETURNED,
+)
+"""A line's status only ever moves to the right. `LineStatus.CANCELLED` is set by claims alone."""
+
+
+class Means(StrEnum):
+    """By what a payment was made."""
+
+    CARD = "card"
+    VIRTUAL_ACCOUNT = "virtual_account"
+    BANK_TRANSFER = "bank_transfer"
+    SIMPLE_PAY = "simple_pay"
+    DEPOSIT = "deposit"
+    MILEAGE = "mileage"
+    GIFT_CARD = "gift_card"
+
+    @property
+    def external(self) -> bool:
+        """True when money returns through a gateway; False when it is a credit of our own."""
+        return self not in OWN_MEANS
+
+
+OWN_MEANS: tuple[Means, ...] = (Means.GIFT_CARD, Means.DEPOSIT, Means.MILEAGE)
+"""Credits of our own, in the order in which a refund falls back on them after the external means."""
+
+
+class PaymentStatus(StrEnum):
+    WAITING = "waiting"
+    PAID = "paid"
+
+
+class Promotion(StrEnum):
+    GOODS = "goods_coupon"
+    BASKET = "basket_coupon"
+    DOUBLE = "double_coupon"
+    FREE_SHIPPING = "free_shipping"
+    FREE_RETURN = "free_return"
+
+
+class SaleStatus(StrEnum):
+    ON_SALE = "on_sale"
+    SOLD_OUT = "sold_out"
+    SUSPENDED = "suspended"
+    ENDED = "ended"
+
+
+class SaleMethod(StrEnum):
+    ORDINARY = "ordinary"
+    RESERVATION = "reservation"
+
+
+class Fault(StrEnum):
+    """At whose fault a claim is made; the reason decides it."""
+
+    CUSTOMER = "CUSTOMER"
+    SELLER = "SELLER"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One sellable variant of some goods. `stock` counts whole units; `price` is per unit."""
+
+    goods_no: str
+    variant_no: str
+    goods_name: str
+    variant_name: str
+    options: tuple[tuple[str, str], ...]
+    price: int
+    sale_status: SaleStatus
+    sale_method: SaleMethod
+    stock: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`quantity` units of one variant at `price` each, as ordered. Both never change; the variant can, by an option change."""
+
+    line_no: int
+    goods_no: str
+    goods_name: str
+    variant_no: str
+    variant_name: str
+    quantity: int
+    price: int
+    group_no: str
+    status: LineStatus
+    tax_free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryGroup:
+    """Lines shipped together. `free_from`: free at or above this amount (0: no threshold). `fee`: the policy's fee.
+
+    `fee_paid` is what this order paid for shipping after `fee_discount`, the part that the shipping coupon took off.
+    """
+
+    group_no: str
+    policy_no: str
+    free_from: int
+    fee: int
+    fee_discount: int
+    fee_paid: int
+    coupon_no: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Benefit:
+    """A goods or basket coupon used on this order. `shares` gives its discount per line; they sum to `amount`."""
+
+    coupon_no: str
+    promotion: Promotion
+    amount: int
+    minimum: int
+    shares: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One payment of the order. `refunding` is what claims that stand have planned to return, or returned, of it."""
+
+    payment_no: str
+    means: Means
+    amount: int
+    status: PaymentStatus
+    gateway: str | None
+    gateway_ref: str | None
+    partial_cancel: bool
+    refunding: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.amount - self.refunding
+
+
+@dataclass(frozen=True, slots=True)
+class Coupon:
+    coupon_no: str
+    expires_at: datetime | None
+    used_order_no: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as fed, as it stands now. `member_no` is None for a guest's."""
+
+    order_no: str
+    member_no: str | None
+    currency: str
+    ordered_at: datetime
+    groups: tuple[DeliveryGroup, ...]
+    lines: tuple[Line, ...]
+    benefits: tuple[Benefit, ...]
+    payments: tuple[Payment, ...]
+
+    def line(self, line_no: int) -> Line | None:
+        return next((line for line in self.lines if line.line_no == line_no), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Units ``first … first + quantity − 1`` of a line (counted from 1), held or cancelled by a claim."""
+
+    line_no: int
+    first: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriorClaim:
+    """A claim of the order that stands (not undone), as far as later prices and gates depend on it.
+
+    `fees_charged` is per delivery group, what this claim charged; `coupons_taken_back` are the coupons that it freed
+    while units discounted by them stayed bought; `coupons_freed` are all that it freed, those included.
+    """
+
+    claim_no: str
+    option_change: bool
+    decided: bool
+    final: bool
+    fault: Fault
+    held: tuple[Held, ...]
+    fees_charged: Mapping[str, int] = field(default_factory=dict)
+    fees_returned: Mapping[str, int] = field(default_factory=dict)
+    coupons_taken_back: frozenset[str] = frozenset()
+    coupons_freed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """Everything that a price or a gate is computed from: the order, the claims that stand, its coupons."""
+
+    order: Order
+    claims: tuple[PriorClaim, ...]
+    coupons: Mapping[str, Coupon]
+
+    @property
+    def cancels(self) -> tuple[PriorClaim, ...]:
+        return tuple(claim for claim in self.claims if not claim.option_change)
+
+    def units_gone(self, line_no: int) -> int:
+        """How many units of the line cancel claims hold or have cancelled."""
+        return sum(held.quantity for claim in self.cancels for held in claim.held if held.line_no == line_no)
+
+    def units_left(self, line: Line) -> int:
+        return line.quantity - self.units_gone(line.line_no)

@@ -1,0 +1,162 @@
+"""Every setting of the service, once: its name, its default, and what it means.
+
+A setting is read from the environment as ``CLAIMS_<NAME>`` (``CLAIMS_API_PORT=8000``). The defaults are those of the
+local stack on one machine; the secrets among them are marked, and ``refuse_local_secrets`` keeps them out of any other
+environment. Amounts are integer minor units; durations are seconds.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOCAL_JWT_SECRET = "local-stack-only-jwt-secret-do-not-deploy"
+LOCAL_SERVICE_SECRET = "local-stack-only-service-secret-do-not-deploy"
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Immutable; build one per process with `load`."""
+
+    model_config = SettingsConfigDict(env_prefix="CLAIMS_", frozen=True, extra="ignore")
+
+    environment: Literal["local", "production"] = "local"
+    """``production`` refuses to start on the local stack's secrets and uses patient retry budgets."""
+
+    # --- where things are -------------------------------------------------------------------------------------------
+    home: Path = Path(".claims")
+    """Folder of the local stack's data: database, Temporal's state, gateway ledger, mail, logs."""
+    host: str = "127.0.0.1"
+    """Address that the local stack's servers listen on."""
+    api_port: int = Field(8000, ge=1, le=65535)
+    temporal_port: int = Field(7233, ge=1, le=65535)
+    ui_port: int = Field(8233, ge=1, le=65535)
+    sandbox_port: int = Field(8090, ge=1, le=65535)
+    smtp_port: int = Field(8025, ge=1, le=65535)
+    database_url: str | None = None
+    """A PostgreSQL URL (``postgresql://user:password@host/name``). Unset: the local stack's embedded server."""
+    temporal_address: str | None = None
+    """``host:port`` of a Temporal frontend. Unset: the local stack's dev server."""
+    temporal_namespace: str = "default"
+    temporal_ui_url: str | None = None
+    """Base URL of the Temporal Web UI, for links. Unset: the local stack's."""
+    task_queue: str = "order-claims"
+    api_url: str | None = None
+    """Base URL of the service, for the console command. Unset: the local stack's."""
+    sandbox_url: str | None = None
+    """Base URL of the sandbox gateway. Unset: the local stack's."""
+    smtp_url: str | None = None
+    """``smtp://[user:password@]host:port``, ``smtp+starttls://`` or ``smtps://``. Unset: the local stack's mail server."""
+    mail_from: str = "shop@claims.example"
+    timezone: str = "Asia/Seoul"
+    """The shop's time zone: dates in claim numbers and in texts for people."""
+
+    # --- secrets ----------------------------------------------------------------------------------------------------
+    jwt_secret: SecretStr = SecretStr(LOCAL_JWT_SECRET)
+    """Verifies callers' tokens (HS256)."""
+    service_secret: SecretStr = SecretStr(LOCAL_SERVICE_SECRET)
+    """Signs quotes and request digests, and encrypts private parts at rest."""
+
+    # --- accepting --------------------------------------------------------------------------------------------------
+    quote_minutes: int = Field(30, ge=1)
+    """How long a quote may be executed."""
+    accept_timeout: float = Field(15, gt=0)
+    """How long a caller waits for a claim to be durably open before it is told 9002."""
+    accept_within: float = Field(120, gt=0)
+    """No request is carried out later than this after it first came in."""
+    guest_attempts: int = Field(10, ge=1)
+    """Failed order passwords per order, and per address times five, within `guest_window`."""
+    guest_window: float = Field(600, gt=0)
+
+    # --- database ---------------------------------------------------------------------------------------------------
+    database_pool: int = Field(20, ge=1)
+    """Connections of one process; the worker never runs more activities than this."""
+    lock_timeout_ms: int = Field(2000, ge=1)
+    statement_timeout_ms: int = Field(5000, ge=1)
+
+    # --- the worker -------------------------------------------------------------------------------------------------
+    workflow_sandbox: bool = False
+    """Temporal's determinism sandbox. Costs half of the worker's Python time; on in every test and in replay."""
+    graceful_shutdown: float = Field(15, gt=0)
+
+    # --- gateways ---------------------------------------------------------------------------------------------------
+    gateway_connect_timeout: float = Field(3, gt=0)
+    gateway_read_timeout: float | None = Field(None, gt=0)
+    """How long a call to a payment gateway may take. Unset: 10 local, 60 production."""
+    gateway_send_window: float = Field(3, gt=0)
+    """An armed attempt may be sent only this long: its deadline."""
+    sandbox_settling: float = Field(20, ge=0)
+    """After an attempt's deadline plus this, the sandbox gateway either has acted or never will."""
+    sandbox_key_life_hours: float = Field(24 * 15, gt=0)
+    """How long the sandbox gateway remembers an idempotency key."""
+    gateway_attempts: int | None = Field(None, ge=1)
+    """Tries of one call to a gateway before the claim is parked. Unset: 6 local (about 30 s), 10 production (about 24 h)."""
+    notice_attempts: int | None = Field(None, ge=1)
+    """Tries of one notice before it counts as failed. Unset: 4 local, 10 production."""
+    busy_patience: float = Field(300, gt=0)
+    """How long a refund waits for another one on the same payment before the claim is parked as PAYMENT_BUSY."""
+    poll_first: float = Field(2, gt=0)
+    """First wait before a pending refund is asked about again; doubles up to `poll_longest`."""
+    poll_longest: float = Field(3600, gt=0)
+
+    # --- the sweeper ------------------------------------------------------------------------------------------------
+    sweep_every: float = Field(60, gt=0)
+    sweep_quiet: float = Field(600, gt=0)
+    """A claim that is not final, parked or pending and has not moved for this long is listed as stuck."""
+
+    # --- logs -------------------------------------------------------------------------------------------------------
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+
+    @model_validator(mode="after")
+    def refuse_local_secrets(self) -> Settings:
+        """A production process never starts on secrets that anyone can read in the source."""
+        if self.environment == "production":
+            if self.jwt_secret.get_secret_value() == LOCAL_JWT_SECRET:
+                raise ValueError("CLAIMS_JWT_SECRET must be set in production")
+            if self.service_secret.get_secret_value() == LOCAL_SERVICE_SECRET:
+                raise ValueError("CLAIMS_SERVICE_SECRET must be set in production")
+        if self.lock_timeout_ms >= self.statement_timeout_ms:
+            raise ValueError("CLAIMS_LOCK_TIMEOUT_MS must be below CLAIMS_STATEMENT_TIMEOUT_MS")
+        return self
+
+    @property
+    def effective_temporal_address(self) -> str:
+        return self.temporal_address or f"{self.host}:{self.temporal_port}"
+
+    @property
+    def effective_temporal_ui_url(self) -> str:
+        return (self.temporal_ui_url or f"http://{self.host}:{self.ui_port}").rstrip("/")
+
+    @property
+    def effective_api_url(self) -> str:
+        return (self.api_url or f"http://{self.host}:{self.api_port}").rstrip("/")
+
+    @property
+    def effective_sandbox_url(self) -> str:
+        return (self.sandbox_url or f"http://{self.host}:{self.sandbox_port}").rstrip("/")
+
+    @property
+    def effective_smtp_url(self) -> str:
+        return self.smtp_url or f"smtp://{self.host}:{self.smtp_port}"
+
+    @property
+    def effective_gateway_read_timeout(self) -> float:
+        return self.gateway_read_timeout or (10 if self.environment == "local" else 60)
+
+    @property
+    def effective_gateway_attempts(self) -> int:
+        return self.gateway_attempts or (6 if self.environment == "local" else 10)
+
+    @property
+    def effective_notice_attempts(self) -> int:
+        return self.notice_attempts or (4 if self.environment == "local" else 10)
+
+
+@lru_cache(maxsize=1)
+def load() -> Settings:
+    """The settings of this process, read once from its environment. Raises pydantic's ValidationError naming the setting."""
+    return Settings()

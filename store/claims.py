@@ -1,0 +1,473 @@
+"""A claim's own rows: opening it, passing the pivot, turning back, completing, and the timeline of what happened.
+
+Every function runs in the caller's transaction, under the order's lock (`store.fence`). Amounts are integer minor units
+of the order's currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, case, exists, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.claims import (
+    CANCEL_STEPS,
+    OPTION_STEPS,
+    Actor,
+    AttemptState,
+    ClaimKind,
+    ClaimStatus,
+    Direction,
+    LegState,
+    NoticeState,
+    Step,
+    StepStatus,
+)
+from domain.costs import Costs
+from domain.orders import Fault, Held, LineStatus, OrderState
+from store.fence import ClaimHead
+from store.rows import dump_rows, insert_rows
+from store.tables import (
+    claim_costs,
+    claim_coupons,
+    claim_events,
+    claim_lines,
+    claim_steps,
+    claims,
+    notices,
+    parkings,
+    refund_attempts,
+    refund_legs,
+    requests,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewClaim:
+    """What the claim row is written from. `request_key` and `digest` name the request that it answers."""
+
+    claim_no: str
+    order_no: str
+    kind: ClaimKind
+    workflow_id: str
+    request_key: str
+    digest: str
+    quote_nonce: str | None
+    private_id: int | None
+    actor: Actor
+    language: str
+    reason_code: str
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class FoundClaim:
+    """A claim found by the request, or the quote, that opened it: enough to answer the caller again."""
+
+    claim_no: str
+    order_no: str
+    kind: ClaimKind
+    workflow_id: str
+    request_key: str
+    digest: str
+    status: ClaimStatus
+    refund: int
+    extra: int
+    currency: str
+    refusal_code: str | None
+    refusal_reason: str | None
+
+
+_FOUND = (
+    claims.c.claim_no,
+    claims.c.order_no,
+    claims.c.kind,
+    claims.c.workflow_id,
+    claims.c.request_key,
+    claims.c.digest,
+    claims.c.status,
+    claims.c.refund,
+    claims.c.extra,
+    claims.c.currency,
+    claims.c.refusal_code,
+    claims.c.refusal_reason,
+)
+
+
+async def find(conn: AsyncConnection, claim_no: str) -> FoundClaim | None:
+    return _found((await conn.execute(select(*_FOUND).where(claims.c.claim_no == claim_no))).one_or_none())
+
+
+async def find_by_request(conn: AsyncConnection, order_no: str, request_key: str) -> FoundClaim | None:
+    asked = select(*_FOUND).where(claims.c.order_no == order_no, claims.c.request_key == request_key)
+    return _found((await conn.execute(asked)).one_or_none())
+
+
+async def find_by_quote(conn: AsyncConnection, nonce: str) -> FoundClaim | None:
+    return _found((await conn.execute(select(*_FOUND).where(claims.c.quote_nonce == nonce))).one_or_none())
+
+
+def _found(row: Any) -> FoundClaim | None:
+    if row is None:
+        return None
+    told = {**row._mapping, "kind": ClaimKind(row.kind), "status": ClaimStatus(row.status)}
+    return FoundClaim(**told)
+
+
+# --- opening ----------------------------------------------------------------------------------------------------------
+
+
+async def open_cancel(conn: AsyncConnection, new: NewClaim, state: OrderState, held: Sequence[Held], costs: Costs) -> None:
+    """Write a cancel claim whole: lines that hold their units, cost rows, coupons to free, one leg per payment, steps.
+
+    Nothing is given back yet. Raises IntegrityError when a constraint says that it must not be (a unit held twice, a
+    second undecided claim, more than was paid).
+    """
+    await _insert_claim(conn, new, currency=costs.currency, refund=costs.refund, extra=costs.extra)
+    await _hold_lines(conn, new, held, new_variant_no=None)
+    await insert_rows(
+        conn,
+        claim_costs,
+        [
+            {
+                "claim_no": new.claim_no,
+                "position": position,
+                "kind": row.kind,
+                "rule": row.rule,
+                "amount": row.amount,
+                "line_no": row.line_no,
+                "group_no": row.group_no,
+                "coupon_no": row.coupon_no,
+                "quantity": row.quantity,
+            }
+            for position, row in enumerate(costs.rows, start=1)
+        ],
+    )
+    await insert_rows(
+        conn,
+        claim_coupons,
+        [
+            {
+                "claim_no": new.claim_no,
+                "coupon_no": coupon.coupon_no,
+                "promotion": coupon.promotion,
+                "cause": coupon.cause,
+                "restored": coupon.restored,
+                "valid_days": coupon.valid_days,
+            }
+            for coupon in costs.coupons
+        ],
+    )
+    payments = {payment.payment_no: payment for payment in state.order.payments}
+    await insert_rows(
+        conn,
+        refund_legs,
+        [
+            {
+                "leg_id": f"{new.claim_no}-{position}",
+                "claim_no": new.claim_no,
+                "order_no": new.order_no,
+                "position": position,
+                "payment_no": leg.payment_no,
+                "means": leg.means,
+                "external": leg.means.external,
+                "gateway": payments[leg.payment_no].gateway if leg.means.external else None,
+                "gateway_ref": payments[leg.payment_no].gateway_ref,
+                "amount": leg.amount,
+                "state": LegState.PLANNED,
+            }
+            for position, leg in enumerate(costs.legs, start=1)
+        ],
+    )
+    await _reserve_payments(conn, new.claim_no, sign=1)
+    skipped = {Step.CHARGE}
+    if not costs.legs:
+        skipped.add(Step.REFUND)
+    if not any(coupon.restored for coupon in costs.coupons):
+        skipped.add(Step.COUPONS)
+    await _insert_steps(conn, new.claim_no, CANCEL_STEPS, skipped)
+    await add_event(
+        conn,
+        new.claim_no,
+        new.order_no,
+        "claim.opened",
+        actor="customer" if new.actor is not Actor.BACK_OFFICE else "back office",
+        step=Step.OPEN,
+        refund=costs.refund,
+        extra=costs.extra,
+        currency=costs.currency,
+        reason_code=new.reason_code,
+    )
+
+
+async def open_change(conn: AsyncConnection, new: NewClaim, currency: str, held: Held, new_variant_no: str) -> None:
+    """Write an option change: it holds the line's units left until it is over, and moves no money."""
+    await _insert_claim(conn, new, currency=currency, refund=0, extra=0)
+    await _hold_lines(conn, new, [held], new_variant_no=new_variant_no)
+    await _insert_steps(conn, new.claim_no, OPTION_STEPS, set())
+    await add_event(
+        conn,
+        new.claim_no,
+        new.order_no,
+        "change.opened",
+        actor="customer" if new.actor is not Actor.BACK_OFFICE else "back office",
+        step=Step.OPEN,
+        line_no=held.line_no,
+        variant_no=new_variant_no,
+    )
+
+
+async def _insert_claim(conn: AsyncConnection, new: NewClaim, *, currency: str, refund: int, extra: int) -> None:
+    await conn.execute(
+        insert(claims).values(
+            claim_no=new.claim_no,
+            order_no=new.order_no,
+            kind=new.kind,
+            workflow_id=new.workflow_id,
+            request_key=new.request_key,
+            digest=new.digest,
+            quote_nonce=new.quote_nonce,
+            private_id=new.private_id,
+            actor=new.actor,
+            language=new.language,
+            reason_code=new.reason_code,
+            fault=new.fault,
+            currency=currency,
+            refund=refund,
+            extra=extra,
+            status=ClaimStatus.ACCEPTED,
+        )
+    )
+
+
+async def _hold_lines(
+    conn: AsyncConnection, new: NewClaim, held: Sequence[Held], *, new_variant_no: str | None
+) -> None:
+    rows = [{"line_no": one.line_no, "first": one.first, "quantity": one.quantity} for one in held]
+    await conn.execute(
+        text(
+            """
+            INSERT INTO claim_lines
+                (claim_no, line_no, order_no, first, quantity, goods_no, variant_no, variant_name, new_variant_no, units)
+            SELECT :claim_no, line.line_no, line.order_no, given.first, given.quantity,
+                   line.goods_no, line.variant_no, line.variant_name, CAST(:new_variant_no AS text),
+                   int8range(line.line_id * 4294967296 + given.first,
+                             line.line_id * 4294967296 + given.first + given.quantity)
+            FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given(line_no integer, first bigint, quantity bigint)
+            JOIN order_lines AS line ON line.order_no = :order_no AND line.line_no = given.line_no
+            ORDER BY line.line_no
+            """
+        ),
+        {
+            "claim_no": new.claim_no,
+            "order_no": new.order_no,
+            "new_variant_no": new_variant_no,
+            "rows": dump_rows(rows),
+        },
+    )
+
+
+async def _reserve_payments(conn: AsyncConnection, claim_no: str, *, sign: int) -> None:
+    await conn.execute(
+        text(
+            """
+            UPDATE order_payments AS payment
+            SET refunding = payment.refunding + :sign * leg.amount
+            FROM refund_legs AS leg
+            WHERE leg.claim_no = :claim_no
+              AND payment.order_no = leg.order_no AND payment.payment_no = leg.payment_no
+            """
+        ),
+        {"claim_no": claim_no, "sign": sign},
+    )
+
+
+async def _insert_steps(conn: AsyncConnection, claim_no: str, steps: Sequence[Step], skipped: set[Step]) -> None:
+    def status(step: Step) -> StepStatus:
+        if step is Step.OPEN:
+            return StepStatus.DONE
+        return StepStatus.SKIPPED if step in skipped else StepStatus.WAITING
+
+    await conn.execute(
+        insert(claim_steps).values(
+            [
+                {"claim_no": claim_no, "step": step, "position": position, "status": status(step)}
+                for position, step in enumerate(steps, start=1)
+            ]
+        )
+    )
+
+
+# --- on the way ---------------------------------------------------------------------------------------------------------
+
+
+async def set_step(
+    conn: AsyncConnection, claim_no: str, step: Step, status: StepStatus, note: str | None = None
+) -> None:
+    """Record where a step stands; `note` is a slug or an operator's words, without personal data."""
+    await conn.execute(
+        update(claim_steps)
+        .where(claim_steps.c.claim_no == claim_no, claim_steps.c.step == step)
+        .values(status=status, note=note, at=func.clock_timestamp())
+    )
+
+
+async def add_event(
+    conn: AsyncConnection,
+    claim_no: str,
+    order_no: str,
+    event: str,
+    *,
+    actor: str = "system",
+    step: Step | None = None,
+    **facts: str | int | bool | None,
+) -> None:
+    """Append to the claim's timeline. `event` is a stable slug; `facts` are JSON values without personal data."""
+    await conn.execute(
+        insert(claim_events).values(
+            claim_no=claim_no, order_no=order_no, event=event, actor=actor, step=step, facts=facts
+        )
+    )
+
+
+async def decide(conn: AsyncConnection, head: ClaimHead) -> None:
+    """Mark the claim decided: the pivot. Harmless when it is already.
+
+    Called in the transaction that writes the first thing given back. Lines of which no unit is left are cancelled from
+    here on, since nothing can be undone any more.
+    """
+    marked = await conn.execute(
+        update(claims)
+        .where(claims.c.claim_no == head.claim_no, ~claims.c.decided)
+        .values(decided=True, decided_at=func.clock_timestamp())
+        .returning(claims.c.claim_no)
+    )
+    if marked.scalar_one_or_none() is None:
+        return
+    if head.kind is ClaimKind.CANCEL:
+        await conn.execute(
+            text(
+                """
+                UPDATE order_lines AS line SET status = :cancelled
+                FROM (SELECT gone.line_no, sum(gone.quantity) AS quantity
+                      FROM claim_lines AS gone
+                      JOIN claims AS claim ON claim.claim_no = gone.claim_no AND claim.kind = 'CANCEL'
+                      WHERE gone.order_no = :order_no AND gone.live
+                      GROUP BY gone.line_no) AS taken
+                WHERE line.order_no = :order_no AND line.line_no = taken.line_no AND line.quantity = taken.quantity
+                """
+            ),
+            {"order_no": head.order_no, "cancelled": LineStatus.CANCELLED.value},
+        )
+    await add_event(conn, head.claim_no, head.order_no, "claim.decided")
+
+
+async def restate(conn: AsyncConnection, claim_no: str) -> ClaimStatus:
+    """Derive the claim's status from its rows. The last statement of every step's transaction, and the only writer."""
+    parked = exists().where(parkings.c.claim_no == claim_no, parkings.c.closed_at.is_(None))
+    pending = exists().where(refund_legs.c.claim_no == claim_no, refund_legs.c.state == LegState.PENDING)
+    unanswered = exists().where(
+        refund_attempts.c.claim_no == claim_no, refund_attempts.c.state == AttemptState.SENT
+    )
+    notice_failed = exists().where(notices.c.claim_no == claim_no, notices.c.state == NoticeState.FAILED)
+    closed = claims.c.closed_at.is_not(None)
+    undoing = claims.c.direction == Direction.UNDOING
+    status = case(
+        (and_(undoing, closed), ClaimStatus.REJECTED.value),
+        (parked, ClaimStatus.NEEDS_OPERATOR.value),
+        (undoing, ClaimStatus.COMPENSATING.value),
+        (and_(closed, notice_failed), ClaimStatus.COMPLETED_NOTICE_FAILED.value),
+        (closed, ClaimStatus.COMPLETED.value),
+        (pending, ClaimStatus.REFUND_PENDING.value),
+        (unanswered, ClaimStatus.REFUNDING.value),
+        (and_(claims.c.decided, claims.c.kind == ClaimKind.CANCEL), ClaimStatus.REFUNDING.value),
+        else_=literal(ClaimStatus.ACCEPTED.value),
+    )
+    stated = await conn.execute(
+        update(claims)
+        .where(claims.c.claim_no == claim_no)
+        .values(status=status, moved_at=func.clock_timestamp())
+        .returning(claims.c.status)
+    )
+    return ClaimStatus(stated.scalar_one())
+
+
+# --- turning back ---------------------------------------------------------------------------------------------------------
+
+
+async def outcome_unknown(conn: AsyncConnection, claim_no: str) -> bool:
+    """True while an attempt of the claim is sent and its outcome not known: it must not be undone, nor go on."""
+    asked = select(
+        exists().where(refund_attempts.c.claim_no == claim_no, refund_attempts.c.state == AttemptState.SENT)
+    )
+    return bool((await conn.execute(asked)).scalar_one())
+
+
+async def turn_back(conn: AsyncConnection, head: ClaimHead, code: str, reason: str) -> bool:
+    """Turn the claim to undoing, once and for good. False when it is past the pivot, or an outcome is unknown.
+
+    `code` and `reason` say why, as the caller will read it. Nothing turns back to forward.
+    """
+    if head.decided or await outcome_unknown(conn, head.claim_no):
+        return False
+    await conn.execute(
+        update(claims)
+        .where(claims.c.claim_no == head.claim_no)
+        .values(direction=Direction.UNDOING, refusal_code=code, refusal_reason=reason)
+    )
+    await add_event(conn, head.claim_no, head.order_no, "claim.turned_back", code=code, reason=reason)
+    return True
+
+
+async def free(conn: AsyncConnection, head: ClaimHead) -> None:
+    """Undo the opening: free the units, void the legs, and close the claim as rejected."""
+    await conn.execute(update(claim_lines).where(claim_lines.c.claim_no == head.claim_no).values(live=False))
+    await _reserve_payments(conn, head.claim_no, sign=-1)
+    await conn.execute(
+        update(refund_legs)
+        .where(refund_legs.c.claim_no == head.claim_no)
+        .values(state=LegState.VOID, settled_by=None, moved_at=func.clock_timestamp())
+    )
+    await conn.execute(
+        update(claim_steps)
+        .where(
+            claim_steps.c.claim_no == head.claim_no,
+            claim_steps.c.status != StepStatus.SKIPPED,
+            claim_steps.c.step != Step.NOTIFY,
+        )
+        .values(status=StepStatus.UNDONE, at=func.clock_timestamp())
+    )
+    await add_event(conn, head.claim_no, head.order_no, "claim.rejected", code=head.refusal_code)
+    await close(conn, head.claim_no)
+
+
+async def close(conn: AsyncConnection, claim_no: str) -> None:
+    """The claim is final: no parking of it stays open. Its status follows by `restate`."""
+    await conn.execute(
+        update(claims).where(claims.c.claim_no == claim_no).values(closed_at=func.clock_timestamp())
+    )
+    await conn.execute(
+        update(parkings)
+        .where(parkings.c.claim_no == claim_no, parkings.c.closed_at.is_(None))
+        .values(closed_at=func.clock_timestamp(), closed_by="final")
+    )
+
+
+async def release_hold(conn: AsyncConnection, claim_no: str) -> None:
+    """An option change that is over holds its line no longer."""
+    await conn.execute(update(claim_lines).where(claim_lines.c.claim_no == claim_no).values(live=False))
+
+
+async def request_deadline_passed(conn: AsyncConnection, accept_by: datetime) -> bool:
+    """True when a request first seen too long ago must not be carried out any more; by the database's clock."""
+    return bool((await conn.execute(select(func.clock_timestamp() > accept_by))).scalar_one())
+
+
+async def private_id_of(conn: AsyncConnection, claim_no: str) -> int | None:
+    asked = select(requests.c.private_id).where(requests.c.claim_no == claim_no)
+    return (await conn.execute(asked)).scalar_one_or_none()
