@@ -1,0 +1,205 @@
+"""The port to a payment gateway: what a refund asks for, and everything that may come of it.
+
+A gateway is one adapter of `PaymentGateway`. An adapter translates and classifies, it never retries, decides or keeps
+anything: the protocol that makes a refund happen exactly once lives in `activities.refunds` and is the same for every
+gateway. Amounts are integer minor units of the payment's currency.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class RefundCommand:
+    """One request to give `amount` of a payment back.
+
+    `key` is the idempotency key; `reference` is our own name of the refund, echoed by the gateway, by which `find`
+    knows it again (no personal data); `guard` is what the payment should hold before it, or nothing may be done.
+    """
+
+    payment_ref: str
+    amount: int
+    key: str
+    reference: str
+    guard: int
+
+
+# --- what may come of a request -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The gateway gave the money back."""
+
+    refund_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The gateway accepted the refund and will end it later, either way."""
+
+    refund_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """No connection was made, so certainly nothing was done."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """To be asked again with the same key: an earlier request with it is still at work, or we are too fast."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Perhaps done: no answer after sending, a server's error, or an answer that we don't understand.
+
+    `answered`: the gateway may repeat this answer for ever under the same key.
+    """
+
+    code: str
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """Answered with an error that passes: nothing was done, and the same key may repeat the error for ever."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Nothing was done: the payment does not hold what we believed."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsAccount:
+    """Nothing was done: the money can't go where it came from without another (or a right) refund account."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Nothing was done, and never will be."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Misconfigured:
+    """Nothing was done: our credentials, address or request are wrong, for every refund alike."""
+
+    code: str
+
+
+Outcome = Done | Pending | NotSent | Retry | Unknown | NewKey | Conflict | NeedsAccount | Rejected | Misconfigured
+
+
+# --- what a read shows ----------------------------------------------------------------------------------------------
+
+
+class RefundStatus(StrEnum):
+    SUCCEEDED = "succeeded"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRecord:
+    """A refund in the gateway's ledger, ours or anybody's. `reference` is None when the gateway echoes none."""
+
+    refund_ref: str
+    amount: int
+    status: RefundStatus
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentSnapshot:
+    """A payment as the gateway knows it. `balance` is what can still be given back."""
+
+    balance: int
+    refunds: tuple[RefundRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuchPayment:
+    """The gateway itself says that it knows no such payment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undetermined:
+    """The read gave no answer that anything can be concluded from."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Our refund is there: succeeded, or `pending`."""
+
+    refund_ref: str
+    pending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """No refund of ours that succeeded or is pending is there, at the moment of the read.
+
+    `failed`: one that failed is; the key that it was sent with would only repeat its old answer.
+    """
+
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the protocol must know of a gateway.
+
+    `settling`: a request sent before its deadline has acted by deadline + settling, or never will, and a read then
+    shows it. `key_life`: a key older than this is not sent again, because the gateway may have forgotten it.
+    """
+
+    settling: timedelta
+    key_life: timedelta
+
+
+class PaymentGateway(Protocol):
+    """One payment gateway. Its methods raise nothing for what the network or the gateway does: that is an outcome."""
+
+    @property
+    def name(self) -> str:
+        """As payments name it."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def refund(self, command: RefundCommand) -> Outcome:
+        """Send one request, once. Safe to repeat with the same key only as the outcome says."""
+        ...
+
+    async def read(self, payment_ref: str) -> PaymentSnapshot | NoSuchPayment | Undetermined:
+        """The payment with all of its refunds."""
+        ...
+
+    async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:
+        """Look for our refund by the reference that it was sent with."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        ...

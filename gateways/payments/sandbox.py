@@ -1,0 +1,174 @@
+"""The sandbox gateway's adapter, and the pattern for a real one: a table of codes, and a line between *not sent* and
+*perhaps sent*."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Literal
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gateways.payments.matching import find_ours
+from gateways.payments.port import (
+    Absent,
+    Capabilities,
+    Conflict,
+    Done,
+    Found,
+    Misconfigured,
+    NoSuchPayment,
+    NotSent,
+    Outcome,
+    PaymentSnapshot,
+    Pending,
+    RefundCommand,
+    RefundRecord,
+    RefundStatus,
+    Rejected,
+    Retry,
+    Undetermined,
+    Unknown,
+)
+
+PAYMENT_UNKNOWN = "not_found"
+"""The gateway's own code for a payment that it does not know; any other 404 says nothing about the payment."""
+
+MEANINGS: Mapping[str, Callable[[str], Outcome]] = {
+    "refused": Rejected,
+    PAYMENT_UNKNOWN: Rejected,
+    "insufficient_balance": Conflict,
+    "balance_mismatch": Conflict,
+    "in_progress": Retry,
+    "invalid": Misconfigured,
+    "no_such_path": Misconfigured,
+    "method_not_allowed": Misconfigured,
+}
+"""What an error code means for a refund: decided by it alone, never by the HTTP status. A code not here is Unknown."""
+
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""No connection was had. Any other trouble may come after the request has left."""
+
+
+class SandboxGateway:
+    """`base_url` without a trailing slash; time-outs in seconds. Never follows a redirect, never sends twice."""
+
+    name = "sandbox"
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+        settling: timedelta,
+        key_life: timedelta,
+    ) -> None:
+        self.capabilities = Capabilities(settling=settling, key_life=key_life)
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            timeout=httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout),
+            transport=httpx.AsyncHTTPTransport(
+                retries=0,
+                # Shorter than a server keeps idle connections: on a stale one a request would count as perhaps sent.
+                limits=httpx.Limits(keepalive_expiry=2),
+            ),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def refund(self, command: RefundCommand) -> Outcome:
+        try:
+            response = await self._client.post(
+                f"/payments/{quote(command.payment_ref, safe='')}/refunds",
+                headers={"Idempotency-Key": command.key},
+                json={"amount": command.amount, "balance": command.guard, "reference": command.reference},
+            )
+        except NEVER_SENT as error:
+            return NotSent(type(error).__name__)
+        except httpx.RequestError as error:
+            return Unknown(type(error).__name__, answered=False)
+        if response.status_code == httpx.codes.OK:
+            return _accepted(response, command)
+        return classify(error_code(response))
+
+    async def read(self, payment_ref: str) -> PaymentSnapshot | NoSuchPayment | Undetermined:
+        try:
+            response = await self._client.get(f"/payments/{quote(payment_ref, safe='')}")
+        except httpx.RequestError as error:
+            return Undetermined(type(error).__name__)
+        if response.status_code != httpx.codes.OK:
+            code = error_code(response)
+            return NoSuchPayment() if code == PAYMENT_UNKNOWN else Undetermined(code or f"http_{response.status_code}")
+        try:
+            return _PaymentBody.model_validate_json(response.content).snapshot()
+        except ValidationError:
+            return Undetermined("unreadable_answer")
+
+    async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:
+        match await self.read(payment_ref):
+            case PaymentSnapshot() as payment:
+                return find_ours(payment, reference, amount)
+            case NoSuchPayment():
+                return Absent()
+            case Undetermined() as undetermined:
+                return undetermined
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def classify(code: str | None) -> Outcome:
+    """The outcome of an error answer with this code; None: it carried none of the gateway's codes."""
+    if code is None:
+        return Unknown("no_code", answered=True)
+    meaning = MEANINGS.get(code)
+    return Unknown(code, answered=True) if meaning is None else meaning(code)
+
+
+def error_code(response: httpx.Response) -> str | None:
+    """The gateway's code in an error answer; None when it isn't the gateway's kind of answer."""
+    try:
+        return _ErrorBody.model_validate_json(response.content).code
+    except ValidationError:
+        return None
+
+
+def _accepted(response: httpx.Response, command: RefundCommand) -> Outcome:
+    """A 200 counts only when it tells of this very refund."""
+    try:
+        refund = _RefundBody.model_validate_json(response.content)
+    except ValidationError:
+        return Unknown("unreadable_answer", answered=True)
+    if (refund.reference, refund.amount) != (command.reference, command.amount) or refund.status == "failed":
+        return Unknown("answer_of_another_refund", answered=True)
+    # The answer may be a replay of an older one: a refund that was pending then is still looked after as pending.
+    return Pending(refund.refundId) if refund.status == "pending" else Done(refund.refundId)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+
+class _ErrorBody(_Body):
+    code: str
+
+
+class _RefundBody(_Body):
+    refundId: str  # noqa: N815 (the gateway's name)
+    amount: int
+    status: Literal["succeeded", "pending", "failed"]
+    reference: str
+
+    def record(self) -> RefundRecord:
+        return RefundRecord(self.refundId, self.amount, RefundStatus(self.status), self.reference)
+
+
+class _PaymentBody(_Body):
+    balance: int
+    refunds: tuple[_RefundBody, ...]
+
+    def snapshot(self) -> PaymentSnapshot:
+        return PaymentSnapshot(self.balance, tuple(refund.record() for refund in self.refunds))
