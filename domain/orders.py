@@ -186,9 +186,13 @@ class Order:
     lines: tuple[Line, ...]
     benefits: tuple[Benefit, ...]
     payments: tuple[Payment, ...]
+    _by_no: Mapping[int, Line] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_no", {line.line_no: line for line in self.lines})
 
     def line(self, line_no: int) -> Line | None:
-        return next((line for line in self.lines if line.line_no == line_no), None)
+        return self._by_no.get(line_no)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +231,15 @@ class OrderState:
     order: Order
     claims: tuple[PriorClaim, ...]
     coupons: Mapping[str, Coupon]
+    _gone: Mapping[int, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Counted once: every line asks, and asking the claims for each line would be quadratic.
+        gone: dict[int, int] = {}
+        for claim in self.cancels:
+            for held in claim.held:
+                gone[held.line_no] = gone.get(held.line_no, 0) + held.quantity
+        object.__setattr__(self, "_gone", gone)
 
     @property
     def cancels(self) -> tuple[PriorClaim, ...]:
@@ -234,7 +247,7 @@ class OrderState:
 
     def units_gone(self, line_no: int) -> int:
         """How many units of the line cancel claims hold or have cancelled."""
-        return sum(held.quantity for claim in self.cancels for held in claim.held if held.line_no == line_no)
+        return self._gone.get(line_no, 0)
 
     def units_left(self, line: Line) -> int:
         return line.quantity - self.units_gone(line.line_no)

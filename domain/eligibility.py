@@ -1,0 +1,223 @@
+"""What may be cancelled or changed, by whom, and why not: the gates in front of every claim.
+
+The same gates answer the buttons of the order query and, under the order's lock, the opening of a claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.claims import Actor
+from domain.costs import Costs, Selection
+from domain.orders import Line, LineStatus, OrderState, Payment, PaymentStatus, PriorClaim
+from domain.refusals import Code, Refusal
+
+
+class Button(StrEnum):
+    """What an actor may do to a line."""
+
+    CANCEL = "cancel"
+    OPTION_CHANGE = "option_change"
+
+
+EVERYBODY = frozenset(Actor)
+STAFF = frozenset({Actor.BACK_OFFICE})
+
+BUTTONS: Mapping[tuple[LineStatus, Button], frozenset[Actor]] = {
+    (LineStatus.AWAITING_DEPOSIT, Button.CANCEL): EVERYBODY,
+    (LineStatus.PLACED, Button.CANCEL): EVERYBODY,
+    (LineStatus.PLACED, Button.OPTION_CHANGE): EVERYBODY,
+    (LineStatus.SHIP_INSTRUCTED, Button.CANCEL): STAFF,
+    (LineStatus.SHIP_WAITING, Button.CANCEL): STAFF,
+}
+"""Who may press what while a line is in which status; what isn't listed nobody may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """How many units of a line an action may take now; when none, `why_not` says why, ready to be raised."""
+
+    units: int
+    why_not: Refusal | None = None
+
+
+class Gates:
+    """The gates of one order for one actor. Looks the claims up once: asking for every line costs no more than one."""
+
+    def __init__(self, state: OrderState, actor: Actor) -> None:
+        self._state = state
+        self._actor = actor
+        self._cancelling = _holders(claim for claim in state.cancels)
+        self._changing = _holders(claim for claim in state.claims if claim.option_change and not claim.decided)
+        self._unfinished = _holders(claim for claim in state.claims if not claim.final)
+        self._undecided = next((claim for claim in state.cancels if not claim.decided), None)
+        self._waiting = _first_waiting(state.order.payments)
+        self._indivisible = next((payment for payment in state.order.payments if not payment.partial_cancel), None)
+        self._blocked = self._first_blocked() if self._indivisible else None
+
+    def cancellable(self, line: Line) -> Possible:
+        """The units of `line` that can be cancelled now, alone or with all the others."""
+        why_not = self._line_refusal(line) or self._order_refusal()
+        return Possible(0, why_not) if why_not else Possible(self._state.units_left(line))
+
+    def changeable(self, line: Line) -> Possible:
+        """The units of `line` that an option change would change: all that are left, or none."""
+        why_not = self._change_refusal(line)
+        return Possible(0, why_not) if why_not else Possible(self._state.units_left(line))
+
+    def check_cancel(self, selection: Sequence[Selection]) -> None:
+        """Raises the first reason, in the order of codes, why `selection` can't be cancelled now."""
+        for line, quantity in self._known(selection):
+            refusal = self._line_refusal(line) or self._quantity_refusal(line, quantity)
+            if refusal:
+                raise refusal
+        refusal = self._order_refusal() or self._not_whole(selection)
+        if refusal:
+            raise refusal
+
+    def _known(self, selection: Sequence[Selection]) -> list[tuple[Line, int]]:
+        if not selection:
+            raise Refusal(Code.BAD_VALUE, "selection.empty")
+        seen: dict[int, tuple[Line, int]] = {}
+        for wanted in selection:
+            line = self._state.order.line(wanted.line_no)
+            if line is None:
+                raise Refusal(Code.BAD_VALUE, "line.unknown", line_no=wanted.line_no)
+            if wanted.line_no in seen:
+                raise Refusal(Code.BAD_VALUE, "line.repeated", line_no=wanted.line_no)
+            if wanted.quantity < 1:
+                raise Refusal(Code.BAD_VALUE, "quantity.not_positive", line_no=wanted.line_no, quantity=wanted.quantity)
+            seen[wanted.line_no] = (line, wanted.quantity)
+        return list(seen.values())
+
+    # --- of a line ---------------------------------------------------------------------------------------------------
+
+    def _line_refusal(self, line: Line) -> Refusal | None:
+        """Why nothing of this line can be cancelled, whatever the rest of the order."""
+        if self._state.units_left(line) == 0:
+            return self._units_gone(line)
+        if self._actor not in BUTTONS.get((line.status, Button.CANCEL), frozenset()):
+            return _wrong_status(line)
+        change = self._changing.get(line.line_no)
+        if change:
+            return _being_changed(line, change)
+        # An order not paid yet can only be closed as a whole, with its waiting payment: not offered yet.
+        if line.status is LineStatus.AWAITING_DEPOSIT or self._waiting:
+            payment_no = self._waiting.payment_no if self._waiting else None
+            return Refusal(Code.NOT_CANCELLABLE, "order.unpaid", line_no=line.line_no, payment_no=payment_no)
+        return None
+
+    def _quantity_refusal(self, line: Line, quantity: int) -> Refusal | None:
+        left = self._state.units_left(line)
+        if quantity <= left:
+            return None
+        holder = self._cancelling.get(line.line_no)
+        return Refusal(
+            Code.NOT_CANCELLABLE,
+            "units.not_enough",
+            line_no=line.line_no,
+            left=left,
+            asked=quantity,
+            claim_no=holder.claim_no if holder else None,
+        )
+
+    def _units_gone(self, line: Line) -> Refusal:
+        holder = self._cancelling.get(line.line_no)
+        reason = "units.gone" if holder is None or holder.decided else "units.held"
+        claim_no = holder.claim_no if holder else None
+        return Refusal(Code.NOT_CANCELLABLE, reason, line_no=line.line_no, left=0, claim_no=claim_no)
+
+    def _change_refusal(self, line: Line) -> Refusal | None:
+        if self._state.units_left(line) == 0:
+            return self._units_gone(line)
+        if self._actor not in BUTTONS.get((line.status, Button.OPTION_CHANGE), frozenset()):
+            return _wrong_status(line)
+        holder = self._unfinished.get(line.line_no)
+        if holder is None:
+            return None
+        if holder.option_change:
+            return _being_changed(line, holder)
+        return Refusal(Code.NOT_CANCELLABLE, "line.held", line_no=line.line_no, claim_no=holder.claim_no)
+
+    # --- of the order ------------------------------------------------------------------------------------------------
+
+    def _order_refusal(self) -> Refusal | None:
+        """Why nothing of the order can be cancelled, although the line itself could."""
+        if self._undecided:
+            return Refusal(Code.OTHER_CLAIM_UNDECIDED, "claim.undecided", claim_no=self._undecided.claim_no)
+        if self._indivisible and self._blocked:
+            return Refusal(
+                Code.WHOLE_ONLY,
+                "order.whole_blocked",
+                payment_no=self._indivisible.payment_no,
+                line_no=self._blocked.line_no,
+            )
+        return None
+
+    def _not_whole(self, selection: Sequence[Selection]) -> Refusal | None:
+        if self._indivisible is None:
+            return None
+        wanted = {one.line_no: one.quantity for one in selection}
+        if all(wanted.get(line.line_no, 0) == self._state.units_left(line) for line in self._state.order.lines):
+            return None
+        return Refusal(Code.WHOLE_ONLY, "order.whole_only", payment_no=self._indivisible.payment_no)
+
+    def _first_blocked(self) -> Line | None:
+        """The first line with units left of which nothing can be cancelled."""
+        lines = (line for line in self._state.order.lines if self._state.units_left(line))
+        return next((line for line in lines if self._line_refusal(line)), None)
+
+
+def cancellable(state: OrderState, line: Line, actor: Actor) -> Possible:
+    """See `Gates.cancellable`; for many lines build `Gates` once."""
+    return Gates(state, actor).cancellable(line)
+
+
+def changeable(state: OrderState, line: Line, actor: Actor) -> Possible:
+    """See `Gates.changeable`; for many lines build `Gates` once."""
+    return Gates(state, actor).changeable(line)
+
+
+def check_cancel(state: OrderState, selection: Sequence[Selection], actor: Actor) -> None:
+    """Raises the first `Refusal`, in the order of codes, why `actor` can't cancel `selection` now.
+
+    BAD_VALUE for an empty selection, an unknown line, a line named twice, a quantity below 1; then NOT_CANCELLABLE,
+    OTHER_CLAIM_UNDECIDED, WHOLE_ONLY. The facts name the claim that holds the units, where one does.
+    """
+    Gates(state, actor).check_cancel(selection)
+
+
+def check_payable(costs: Costs) -> None:
+    """Raises PAYMENT_NEEDED when the claim needs an extra payment or a refund account: neither can be taken yet."""
+    if costs.extra > 0:
+        raise Refusal(Code.PAYMENT_NEEDED, "payment.extra", extra=costs.extra, currency=costs.currency)
+    if costs.needs_account:
+        raise Refusal(Code.PAYMENT_NEEDED, "payment.account")
+
+
+def only_whole(state: OrderState) -> bool:
+    """Whether a payment can't be refunded in part, so that the order can only be cancelled whole."""
+    return any(not payment.partial_cancel for payment in state.order.payments)
+
+
+def _holders(claims: Iterable[PriorClaim]) -> dict[int, PriorClaim]:
+    """Per line a claim that holds units of it: one that isn't decided before any other, else the latest."""
+    holders: dict[int, PriorClaim] = {}
+    for claim in sorted(claims, key=lambda one: not one.decided):
+        for held in claim.held:
+            holders[held.line_no] = claim
+    return holders
+
+
+def _first_waiting(payments: Iterable[Payment]) -> Payment | None:
+    return next((payment for payment in payments if payment.status is PaymentStatus.WAITING), None)
+
+
+def _wrong_status(line: Line) -> Refusal:
+    return Refusal(Code.NOT_CANCELLABLE, "line.status", line_no=line.line_no, status=line.status.value)
+
+
+def _being_changed(line: Line, change: PriorClaim) -> Refusal:
+    return Refusal(Code.NOT_CANCELLABLE, "line.changing", line_no=line.line_no, claim_no=change.claim_no)
