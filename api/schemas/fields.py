@@ -1,0 +1,46 @@
+"""The fields that many schemas share: what a number, a name, an amount may look like on the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+LARGEST_AMOUNT = 10**15
+LARGEST_COUNT = 2**31 - 1
+
+
+def _clean(value: str) -> str:
+    # NUL can't be kept by PostgreSQL, a lone surrogate can't be encoded; other control characters break logs.
+    if not all(char.isprintable() or char in "\n\t" for char in value):
+        raise ValueError("control_characters")
+    return value
+
+
+Number = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[!-.0-~]+$")]
+"""An order, claim, goods, variant, coupon or payment number: printable ASCII without space or slash."""
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_clean)]
+FreeText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(_clean)]
+Password = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_clean)]
+Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT)]
+"""Integer minor units of the order's currency."""
+Count = Annotated[int, Field(strict=True, ge=0, le=LARGEST_COUNT)]
+Quantity = Annotated[int, Field(strict=True, ge=1, le=LARGEST_COUNT)]
+LineNo = Annotated[int, Field(strict=True, ge=1, le=LARGEST_COUNT)]
+YesNo = Literal["Y", "N"]
+
+
+class Wire(BaseModel):
+    """What goes out, and what comes in where unknown fields do no harm. Fields are spelt by their aliases."""
+
+    model_config = ConfigDict(frozen=True, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+
+class StrictWire(Wire):
+    """What comes in where a misspelt field would do harm: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def yes_no(value: bool) -> YesNo:
+    return "Y" if value else "N"

@@ -1,0 +1,44 @@
+"""Transactions for those who may not speak SQL: they open one here and hand it to the queries of this room."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+Connection = AsyncConnection
+
+AWAY: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeoutError)
+"""What is raised when the database is away or too busy to answer in time: the transaction did nothing."""
+
+
+class Database:
+    """One process's database. Every method raises one of `AWAY` when it can't be reached in time."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """One consistent picture: repeatable read, read only."""
+        async with self._engine.connect() as conn:
+            await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            yield conn
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Connection]:
+        """One transaction, committed when the block ends, rolled back when it raises."""
+        async with self._engine.begin() as conn:
+            yield conn
+
+    async def ping(self) -> None:
+        """Return when the database answers; raise one of `AWAY` when it does not."""
+        async with self._engine.connect() as conn:
+            await conn.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
