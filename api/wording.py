@@ -1,0 +1,406 @@
+"""The texts for people by reason: Korean, English. `api.texts` fills them.
+
+``{fact}`` is replaced by a fact of the case; a part in ``[brackets]`` is left out when a fact of it is not known. Texts
+say what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+REFUSALS: Mapping[str, tuple[str, str]] = {
+    # --- the request and its caller ---------------------------------------------------------------------------------
+    "token.missing": (
+        "로그인이 필요합니다. Authorization 헤더에 Bearer 토큰을 보내 주세요.",
+        "A token is needed: send it in the header Authorization as Bearer.",
+    ),
+    "token.bad": (
+        "토큰이 올바르지 않거나 만료되었습니다. 다시 로그인해 주세요.",
+        "The token is not valid or has expired. Get a new one and try again.",
+    ),
+    "token.or_password": (
+        "로그인하거나, 비회원이면 주문 비밀번호를 보내 주세요.",
+        "Log in, or as a guest send the order's password.",
+    ),
+    "role.wrong": (
+        "이 토큰의 역할({role})로는 할 수 없는 요청입니다.",
+        "A token of role {role} may not do this.",
+    ),
+    "password.attempts": (
+        "비밀번호를 여러 번 잘못 입력했습니다. {retry_after}초 뒤에 다시 시도해 주세요.",
+        "Too many wrong passwords. Try again in {retry_after} seconds.",
+    ),
+    "path.unknown": ("없는 주소입니다. 경로를 확인해 주세요.", "There is nothing at this address. Check the path."),
+    "method.unknown": (
+        "이 주소에서는 쓸 수 없는 메서드입니다. Allow 헤더를 확인해 주세요.",
+        "This method is not possible here. The header Allow lists those that are.",
+    ),
+    "body.too_large": ("요청 본문이 너무 큽니다. 나누어 보내 주세요.", "The body is too large. Send it in parts."),
+    "body.unreadable": (
+        "요청 본문을 읽을 수 없습니다. UTF-8 JSON으로 보내 주세요.",
+        "The body can't be read. Send JSON in UTF-8.",
+    ),
+    "key.missing": (
+        "Idempotency-Key 헤더나 quoteToken 중 하나는 있어야 합니다.",
+        "Send a header Idempotency-Key, a quoteToken, or both.",
+    ),
+    "key.bad": (
+        "Idempotency-Key는 출력 가능한 문자 1~255자여야 합니다.",
+        "An Idempotency-Key has 1 to 255 printable characters.",
+    ),
+    "key.other_body": (
+        "같은 Idempotency-Key로 다른 내용이 이미 접수되었습니다[ (클레임 {claim_no})]. 새 키로 보내 주세요.",
+        "Another request was sent with this key[ (claim {claim_no})]. Send this one with a new key.",
+    ),
+    "request.too_late": (
+        "요청이 제때 처리되지 못해 취소되었고, 진행된 것은 없습니다. 새 키로 다시 보내 주세요.",
+        "The request came too late and nothing was started. Send it again with a new key.",
+    ),
+    "request.unconfirmed": (
+        "아직 접수를 확인하지 못했습니다. 같은 키로 다시 보내 주세요.",
+        "Not confirmed in time. Repeat it with the same key to find out.",
+    ),
+    "request.running": (
+        "같은 요청이 아직 처리되고 있습니다. 잠시 후 같은 키로 다시 보내 주세요.",
+        "The same request is still being carried out. Repeat it with the same key in a moment.",
+    ),
+    "database.away": (
+        "잠시 서비스를 이용할 수 없습니다. 진행된 것은 없으니 잠시 후 같은 요청을 다시 보내 주세요.",
+        "The service's database is away. Nothing was started; repeat the request in a moment.",
+    ),
+    "temporal.away": (
+        "잠시 접수할 수 없습니다. 진행된 것은 없으니 잠시 후 같은 키로 다시 보내 주세요.",
+        "Claims can't be accepted just now. Nothing was started; repeat it with the same key in a moment.",
+    ),
+    "service.defect": (
+        "알 수 없는 오류가 발생했습니다. 문의하실 때 이 번호를 알려 주세요: {log_id}",
+        "Something unexpected went wrong. Quote this number when you report it: {log_id}",
+    ),
+    # --- what is not there ------------------------------------------------------------------------------------------
+    "order.unknown": (
+        "주문을 찾을 수 없습니다. 주문번호와 비밀번호를 확인해 주세요.",
+        "There is no such order, or it is not yours. Check its number and password.",
+    ),
+    "claim.unknown": (
+        "이 주문에는 그런 클레임이 없습니다. 클레임번호를 확인해 주세요.",
+        "There is no such claim of this order. Check its number.",
+    ),
+    "item.unknown": (
+        "등록되지 않은 상품입니다[: {goods_no}/{variant_no}]. 상품을 먼저 보내 주세요.",
+        "The item is not known[: {goods_no}/{variant_no}]. Feed it first.",
+    ),
+    "goods.unknown": ("없는 상품입니다: {goods_no}", "There are no such goods: {goods_no}"),
+    "member.unknown": ("없는 회원입니다[: {member_no}]", "There is no such member[: {member_no}]"),
+    "coupon.unknown": ("없는 쿠폰입니다[: {coupon_no}]", "There is no such coupon[: {coupon_no}]"),
+    # --- the selection and the reason -------------------------------------------------------------------------------
+    "selection.empty": ("취소할 상품을 하나 이상 골라 주세요.", "Choose at least one line to cancel."),
+    "line.unknown": (
+        "이 주문에는 주문순번 {line_no}이(가) 없습니다.",
+        "The order has no line {line_no}.",
+    ),
+    "line.repeated": (
+        "주문순번 {line_no}이(가) 두 번 들어 있습니다. 한 번만 보내 주세요.",
+        "Line {line_no} is named twice. Name each line once.",
+    ),
+    "quantity.not_positive": (
+        "주문순번 {line_no}의 수량은 1 이상이어야 합니다.",
+        "The quantity of line {line_no} must be at least 1.",
+    ),
+    "reason.unknown": (
+        "없는 사유 코드입니다: {reason_code}. cancelPopupFO의 claimCausList에서 골라 주세요.",
+        "There is no reason {reason_code}. Choose one of claimCausList of cancelPopupFO.",
+    ),
+    # --- what can't be cancelled or changed -------------------------------------------------------------------------
+    "units.gone": (
+        "주문순번 {line_no}은(는) 이미 모두 취소되었습니다[ (클레임 {claim_no})].",
+        "All units of line {line_no} are cancelled already[ (claim {claim_no})].",
+    ),
+    "units.held": (
+        "주문순번 {line_no}은(는) 이미 취소가 진행 중입니다[ (클레임 {claim_no})].",
+        "All units of line {line_no} are being cancelled already[ (claim {claim_no})].",
+    ),
+    "units.not_enough": (
+        "주문순번 {line_no}은(는) {left}개까지만 취소할 수 있습니다[ (클레임 {claim_no}이(가) 나머지를 취소함)].",
+        "Only {left} units of line {line_no} can be cancelled[; claim {claim_no} has the others].",
+    ),
+    "line.status": (
+        "주문순번 {line_no}은(는) 지금 상태({status})에서는 취소하거나 변경할 수 없습니다.",
+        "Line {line_no} can't be cancelled or changed any more: it is {status}.",
+    ),
+    "line.changing": (
+        "주문순번 {line_no}은(는) 옵션 변경이 진행 중입니다 (클레임 {claim_no}). 끝난 뒤 다시 시도해 주세요.",
+        "Line {line_no} is being changed by claim {claim_no}. Try again when that is done.",
+    ),
+    "line.held": (
+        "주문순번 {line_no}은(는) 취소가 진행 중이라 옵션을 바꿀 수 없습니다 (클레임 {claim_no}).",
+        "Line {line_no} can't be changed while claim {claim_no} cancels units of it.",
+    ),
+    "line.moved_on": (
+        "주문순번 {line_no}은(는) 그사이 배송이 시작되어 바꿀 수 없습니다.",
+        "Line {line_no} has moved on to shipping meanwhile and can't be changed.",
+    ),
+    "order.unpaid": (
+        "입금 대기 중인 주문은 아직 여기서 취소할 수 없습니다. 고객센터에 문의해 주세요.",
+        "An order that waits for its payment can't be cancelled here yet. Ask the shop.",
+    ),
+    "claim.undecided": (
+        "이 주문의 다른 취소(클레임 {claim_no})가 진행 중입니다. 끝난 뒤 다시 시도해 주세요.",
+        "Another cancel of this order, claim {claim_no}, is under way. Try again in a moment.",
+    ),
+    "order.whole_only": (
+        "이 주문의 결제는 부분 취소가 되지 않습니다. 남은 상품 전체를 선택해 주세요.",
+        "A payment of this order can't be refunded in part. Select all that is left.",
+    ),
+    "order.whole_blocked": (
+        "이 주문은 전체 취소만 되는데, 주문순번 {line_no}을(를) 취소할 수 없습니다. 고객센터에 문의해 주세요.",
+        "This order can only be cancelled whole, and line {line_no} can't be cancelled. Ask the shop.",
+    ),
+    # --- quotes and money -------------------------------------------------------------------------------------------
+    "quote.forged": (
+        "올바른 quoteToken이 아닙니다. claimCalculateCostFO로 다시 계산해 주세요.",
+        "This is no quoteToken of ours. Get a quote from claimCalculateCostFO.",
+    ),
+    "quote.other_request": (
+        "quoteToken이 다른 선택이나 사유로 계산된 것입니다. 다시 계산해 주세요.",
+        "The quoteToken was made for another selection or reason. Get a new quote.",
+    ),
+    "quote.changed": (
+        "그사이 환불 금액이 바뀌었습니다. 새 금액을 확인하고 payload의 quoteToken으로 다시 보내 주세요.",
+        "The amounts have changed. Look at the new quote in payload and send its quoteToken.",
+    ),
+    "quote.expired": (
+        "계산한 금액의 유효 시간이 지났습니다. payload의 새 금액을 확인하고 그 quoteToken으로 다시 보내 주세요.",
+        "The quote has expired. Look at the new one in payload and send its quoteToken.",
+    ),
+    "quote.spent": (
+        "이 quoteToken은 이미 클레임 {claim_no}에 쓰였습니다. 다시 취소하려면 새로 계산해 주세요.",
+        "This quoteToken was used for claim {claim_no}. For another cancel get a new quote.",
+    ),
+    "payment.extra": (
+        "이 취소에는 추가 결제 {extra} {currency}이(가) 필요하지만 아직 지원되지 않습니다. 고객센터에 문의해 주세요.",
+        "This cancel would need an extra payment of {extra} {currency}, which can't be taken yet. Ask the shop.",
+    ),
+    "payment.account": (
+        "이 취소에는 환불 계좌가 필요하지만 아직 지원되지 않습니다. 고객센터에 문의해 주세요.",
+        "This cancel would need a refund account, which can't be used yet. Ask the shop.",
+    ),
+    # --- option changes ---------------------------------------------------------------------------------------------
+    "variant.unknown": ("없는 옵션입니다. 다른 옵션을 골라 주세요.", "There is no such option. Choose another."),
+    "variant.same": ("지금과 같은 옵션입니다. 다른 옵션을 골라 주세요.", "This is the present option. Choose another."),
+    "variant.other_goods": (
+        "같은 상품의 옵션으로만 바꿀 수 있습니다.",
+        "Only another option of the same goods is possible.",
+    ),
+    "variant.not_on_sale": (
+        "판매 중이 아닌 옵션입니다. 다른 옵션을 골라 주세요.",
+        "This option is not on sale. Choose another.",
+    ),
+    "variant.reservation": (
+        "예약 판매 옵션으로는 바꿀 수 없습니다. 다른 옵션을 골라 주세요.",
+        "A reservation item is not possible. Choose another option.",
+    ),
+    "variant.other_price": (
+        "가격이 다른 옵션으로는 바꿀 수 없습니다. 다른 옵션을 골라 주세요.",
+        "This option costs another price. Choose one of the same price.",
+    ),
+    "variant.sold_out": (
+        "재고가 부족한 옵션입니다. 다른 옵션을 골라 주세요.",
+        "There is not enough of this option in stock. Choose another.",
+    ),
+    # --- the feed ---------------------------------------------------------------------------------------------------
+    "order.currency_unknown": ("없는 통화 코드입니다: {currency}", "There is no currency {currency}: send ISO 4217."),
+    "order.no_lines": ("주문에 상품이 하나 이상 있어야 합니다.", "An order needs at least one line."),
+    "order.amount": ("주문 금액이 너무 큽니다.", "The order's amount is too large."),
+    "order.sum": (
+        "금액이 맞지 않습니다: 상품 {goods} − 할인 {discounts} + 배송비 {shipping} ≠ 결제 {payments}",
+        "It does not add up: lines {goods} − shares {discounts} + paid shipping {shipping} ≠ payments {payments}.",
+    ),
+    "order.has_claims": (
+        "클레임이 있는 주문은 상품의 상태만 앞으로 옮길 수 있습니다[ ({part}이(가) 다름)].",
+        "The order has claims: only a line's status can move forward[; {part} differs].",
+    ),
+    "group.repeated": ("배송그룹 {group_no}이(가) 두 번 들어 있습니다.", "Delivery group {group_no} is named twice."),
+    "group.no_lines": ("배송그룹 {group_no}에 상품이 없습니다.", "Delivery group {group_no} has no line."),
+    "group.amount": (
+        "배송그룹 {group_no}의 금액이 올바르지 않습니다.",
+        "An amount of group {group_no} is not possible.",
+    ),
+    "line.group_unknown": (
+        "주문순번 {line_no}의 배송그룹 {group_no}이(가) deliGrpList에 없습니다.",
+        "Line {line_no} names delivery group {group_no}, which is not in deliGrpList.",
+    ),
+    "line.quantity": (
+        "주문순번 {line_no}의 수량 {quantity}은(는) 올바르지 않습니다.",
+        "Quantity {quantity} of line {line_no} is not possible.",
+    ),
+    "line.amount": ("주문순번 {line_no}의 금액이 올바르지 않습니다.", "The price of line {line_no} is not possible."),
+    "line.gift": (
+        "사은품(주문순번 {line_no})은 아직 받을 수 없습니다.",
+        "Gifts (line {line_no}) can't be fed yet.",
+    ),
+    "line.cancelled": (
+        "주문순번 {line_no}: 취소 상태는 클레임으로만 생깁니다.",
+        "Line {line_no} can't be fed as cancelled: only claims do that.",
+    ),
+    "line.discount": (
+        "주문순번 {line_no}의 할인 {discount}이(가) 상품 금액 {amount}보다 큽니다.",
+        "The discounts of line {line_no}, {discount}, are more than its price, {amount}.",
+    ),
+    "coupon.repeated": ("쿠폰 {coupon_no}이(가) 두 번 쓰였습니다.", "Coupon {coupon_no} is used twice."),
+    "coupon.amount": (
+        "쿠폰 {coupon_no}의 금액이 올바르지 않습니다.",
+        "An amount of coupon {coupon_no} is not possible.",
+    ),
+    "coupon.kind": (
+        "쿠폰 {coupon_no}의 종류({promotion})는 아직 받을 수 없습니다.",
+        "Coupon {coupon_no} is of a kind that can't be fed here yet: {promotion}.",
+    ),
+    "coupon.no_shares": ("쿠폰 {coupon_no}의 shareList가 비어 있습니다.", "Coupon {coupon_no} has no share."),
+    "coupon.one_line": (
+        "상품 쿠폰 {coupon_no}은(는) 한 상품에만 쓸 수 있습니다.",
+        "Goods coupon {coupon_no} can only discount one line, not {lines}.",
+    ),
+    "coupon.line_unknown": (
+        "쿠폰 {coupon_no}의 주문순번 {line_no}이(가) 없습니다.",
+        "Coupon {coupon_no} names line {line_no}, which the order does not have.",
+    ),
+    "coupon.sum": (
+        "쿠폰 {coupon_no}: dcAmt {amount} ≠ shareList의 합 {shares}",
+        "Coupon {coupon_no}: dcAmt {amount} is not the sum of its shares, {shares}.",
+    ),
+    "coupon.given_back": (
+        "쿠폰 {coupon_no}은(는) 클레임 {claim_no}이(가) 돌려준 것이라 주문 {order_no}에 다시 쓸 수 없습니다.",
+        "Claim {claim_no} gave coupon {coupon_no} back: it can't be set back to order {order_no}.",
+    ),
+    "payment.repeated": ("결제 {payment_no}이(가) 두 번 들어 있습니다.", "Payment {payment_no} is named twice."),
+    "payment.amount": (
+        "결제 {payment_no}의 금액이 올바르지 않습니다.",
+        "The amount of payment {payment_no} is not possible.",
+    ),
+    "payment.gateway": (
+        "결제 {payment_no}에는 gateway와 pgTid가 필요합니다(자체 결제수단에는 없어야 합니다).",
+        "Payment {payment_no} needs gateway and pgTid; a credit of the shop's own has no gateway.",
+    ),
+    "guest.coupon": (
+        "비회원 주문에는 쿠폰({coupon_no})을 쓸 수 없습니다.",
+        "A guest's order has no coupon ({coupon_no}).",
+    ),
+    "guest.means": (
+        "비회원 주문은 {means}(으)로 결제할 수 없습니다 (결제 {payment_no}).",
+        "A guest can't have paid by {means} (payment {payment_no}).",
+    ),
+    "guest.password": (
+        "비회원 주문에는 umemPwd가 필요하고, 회원 주문에는 없어야 합니다.",
+        "A guest's order needs umemPwd; a member's has none.",
+    ),
+    "move.none_left": (
+        "주문순번 {line_no}에는 남은 수량이 없습니다. 출고하지 마세요.",
+        "Nothing is left of line {line_no}: don't ship it.",
+    ),
+    "move.quantity_needed": (
+        "주문순번 {line_no}에는 취소된 수량이 있습니다. 남은 수량 {left}을(를) qty로 보내 주세요.",
+        "Units of line {line_no} are cancelled: send how many are left, {left}, as qty.",
+    ),
+    "move.quantity_wrong": (
+        "주문순번 {line_no}의 남은 수량은 {left}개입니다.",
+        "{left} units are left of line {line_no}, not what qty says.",
+    ),
+    "move.units_gone": (
+        "주문순번 {line_no}에는 취소된 수량이 있습니다. 상태 변경 API로 남은 수량({left})과 함께 보내 주세요.",
+        "Units of line {line_no} are cancelled: move it by its status call, with the {left} that are left.",
+    ),
+    "move.cancelled": (
+        "주문순번 {line_no}: 취소 상태는 클레임으로만 바뀝니다.",
+        "Line {line_no}: only claims cancel a line.",
+    ),
+    "move.backward": (
+        "주문순번 {line_no}의 상태는 뒤로 돌릴 수 없습니다({status}).",
+        "Line {line_no} can't move backward: it is {status}.",
+    ),
+    # --- operators --------------------------------------------------------------------------------------------------
+    "command.unfit": (
+        "이 클레임에는 지금 맞지 않는 명령입니다. 목록을 새로 고쳐 주세요.",
+        "The command does not fit this claim (any more). Read the list again.",
+    ),
+    "command.no_parking": (
+        "클레임 {claim_no}은(는) 그 번호로 기다리고 있지 않습니다. 목록을 새로 고쳐 주세요.",
+        "Claim {claim_no} does not wait under this parking number. Read the list again.",
+    ),
+    "command.no_workflow": (
+        "클레임 {claim_no}의 실행이 없습니다. 먼저 resume 해 주세요.",
+        "Nothing runs for claim {claim_no}. Resume it first.",
+    ),
+    "command.running": (
+        "클레임 {claim_no}은(는) 이미 실행 중입니다.",
+        "Claim {claim_no} is running: there is nothing to resume.",
+    ),
+    "command.final": (
+        "클레임 {claim_no}은(는) 끝났습니다.",
+        "Claim {claim_no} is final.",
+    ),
+}
+
+FAULTS: Mapping[str, tuple[str, str]] = {
+    "missing": ("필수 항목입니다.", "This is required."),
+    "json_invalid": (
+        "JSON 형식이 올바르지 않습니다[ ({at}번째 글자)].",
+        "This is no valid JSON[ (at character {at})].",
+    ),
+    "body_shape": (
+        "본문의 형식이 다릅니다. Content-Type: application/json 으로 문서의 형식대로 보내 주세요.",
+        "The body has another shape than documented. Send JSON with Content-Type: application/json.",
+    ),
+    "extra_forbidden": ("없는 항목입니다. 이름을 확인해 주세요.", "There is no such field. Check its name."),
+    "greater_than_equal": ("{ge} 이상이어야 합니다.", "It must be at least {ge}."),
+    "less_than_equal": ("{le} 이하여야 합니다.", "It must be at most {le}."),
+    "greater_than": ("{gt}보다 커야 합니다.", "It must be more than {gt}."),
+    "string_too_long": ("{max_length}자 이하여야 합니다.", "It must have at most {max_length} characters."),
+    "string_too_short": ("{min_length}자 이상이어야 합니다.", "It must have at least {min_length} characters."),
+    "too_long": ("{max_length}개까지 보낼 수 있습니다.", "At most {max_length} are possible."),
+    "too_short": ("{min_length}개 이상이어야 합니다.", "At least {min_length} are needed."),
+    "literal_error": ("다음 중 하나여야 합니다: {expected}", "It must be one of {expected}."),
+    "enum": ("다음 중 하나여야 합니다: {expected}", "It must be one of {expected}."),
+    "int_type": ("따옴표 없는 정수여야 합니다.", "It must be an integer, without quotes."),
+    "int_parsing": ("정수여야 합니다.", "It must be an integer."),
+    "int_from_float": ("소수 없는 정수여야 합니다.", "It must be a whole number."),
+    "string_type": ("문자열이어야 합니다.", "It must be a string."),
+    "list_type": ("배열이어야 합니다.", "It must be an array."),
+    "model_type": ("객체여야 합니다.", "It must be an object."),
+    "model_attributes_type": ("객체여야 합니다.", "It must be an object."),
+    "dict_type": ("객체여야 합니다.", "It must be an object."),
+    "datetime_type": ("ISO 8601 시각이어야 합니다.", "It must be an ISO 8601 time."),
+    "datetime_parsing": ("ISO 8601 시각이어야 합니다.", "It must be an ISO 8601 time."),
+    "datetime_from_date_parsing": ("ISO 8601 시각이어야 합니다.", "It must be an ISO 8601 time."),
+    "timezone_aware": ("시간대가 있는 시각이어야 합니다 (예: +09:00).", "The time needs an offset, such as +09:00."),
+    "string_pattern_mismatch": (
+        "쓸 수 없는 문자가 있습니다.",
+        "It contains characters that are not possible here.",
+    ),
+    "string_unicode": ("올바른 유니코드가 아닙니다.", "It is no valid Unicode."),
+    "value_error": ("올바르지 않은 값입니다.", "The value is not possible."),
+}
+"""By pydantic's name of the fault; `value_error` stands for those not listed."""
+
+SUMMARY = ("요청에 잘못된 항목이 있습니다. {listed}", "The request has fields that are wrong. {listed}")
+
+COST_RULES: Mapping[str, tuple[str, str]] = {
+    "units": ("취소 상품 금액", "Price of the units cancelled"),
+    "coupon_share": ("취소 상품에 적용된 쿠폰 할인", "Share of the coupon's discount"),
+    "coupon_minimum": (
+        "쿠폰 최소 금액 미달로 회수되는 할인",
+        "What is left misses the coupon's minimum: its discount is taken back",
+    ),
+    "shipping_threshold": (
+        "무료배송 기준 미달로 부과되는 배송비",
+        "What is left misses the minimum for free shipping",
+    ),
+    "group_cancelled": ("배송그룹 전체 취소로 돌려받는 배송비", "Shipping given back: its group is wholly cancelled"),
+}
+
+COUPON_CAUSES: Mapping[str, tuple[str, str]] = {
+    "nothing_left": ("할인받은 상품이 모두 취소됨", "Nothing that it discounted is left"),
+    "below_minimum": ("쿠폰 최소 금액 미달", "What is left misses its minimum"),
+    "in_use": ("남은 상품에 계속 적용됨", "Still used by what is left"),
+}
+
+EXPIRED_NOT_RESTORED = ("만료되어 돌려받지 못함", "Expired: it does not come back")
