@@ -1,0 +1,122 @@
+"""What a customer is told, and when it is true. Only what is settled is told as settled.
+
+Amounts are integer minor units of the order's currency; times are aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.claims import Channel, ClaimKind, Direction, LegState, NoticeEvent
+from domain.orders import Means
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """One line of the claim: `quantity` units at `price` each. `new_variant_name` is set by an option change only."""
+
+    name: str
+    variant_name: str
+    quantity: int
+    price: int
+    new_variant_name: str | None = None
+
+    @property
+    def value(self) -> int:
+        return self.price * self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What goes back to one payment, and how far it has come."""
+
+    means: Means
+    amount: int
+    state: LegState
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeFacts:
+    """Everything that the texts of one claim name.
+
+    `goods` are its first lines, `goods_count` counts all. `refund` is what goes back in total. `has_email` and
+    `has_phone` tell whether there is an address; the address itself is read only when something is sent to it.
+    """
+
+    claim_no: str
+    order_no: str
+    member_no: str | None
+    buyer_name: str
+    language: str
+    kind: ClaimKind
+    direction: Direction
+    currency: str
+    refund: int
+    opened_at: datetime
+    goods: tuple[Goods, ...]
+    goods_count: int
+    legs: tuple[Leg, ...]
+    has_email: bool
+    has_phone: bool
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is left to give back."""
+        return all(leg.state is LegState.SETTLED for leg in self.legs)
+
+    @property
+    def pending(self) -> bool:
+        """Some gateway has accepted a refund that is not final."""
+        return any(leg.state is LegState.PENDING for leg in self.legs)
+
+    @property
+    def given(self) -> bool:
+        """Something was given back, or may yet arrive."""
+        return any(leg.state in (LegState.PENDING, LegState.SETTLED) for leg in self.legs)
+
+
+def true_event(asked: NoticeEvent, facts: NoticeFacts) -> NoticeEvent | None:
+    """Which event may be told when `asked` is to be told: itself, a more careful one, or None when nothing is true.
+
+    A completed cancel of which a refund is still pending is told as accepted; a rejected one is told only once it is
+    undone and nothing was given back.
+    """
+    undone = facts.direction is Direction.UNDOING
+    if asked is NoticeEvent.REJECTED:
+        return asked if undone and not facts.given else None
+    if undone:
+        return None
+    if facts.kind is ClaimKind.OPTION_CHANGE:
+        return asked if asked is NoticeEvent.OPTION_CHANGED else None
+    if asked is NoticeEvent.COMPLETED and facts.settled:
+        return asked
+    if asked in (NoticeEvent.COMPLETED, NoticeEvent.ACCEPTED) and facts.pending:
+        return NoticeEvent.ACCEPTED
+    return None
+
+
+def text_name(event: NoticeEvent, kind: ClaimKind) -> str:
+    """The name of the text: the event's, but an option change is rejected in other words than a cancel."""
+    if event is NoticeEvent.REJECTED and kind is ClaimKind.OPTION_CHANGE:
+        return "option_rejected"
+    return event.value
+
+
+NO_ADDRESS: Mapping[Channel, str] = {
+    Channel.INBOX: "no_inbox",
+    Channel.EMAIL: "no_email",
+    Channel.ALIMTALK: "no_phone",
+}
+"""Why a customer can't be told on a channel, as a slug. Being skipped for it is no failure."""
+
+
+def why_skipped(channel: Channel, facts: NoticeFacts) -> str | None:
+    """Why this customer can't be told on this channel, or None when they can. A guest has no inbox."""
+    reachable = {
+        Channel.INBOX: facts.member_no is not None,
+        Channel.EMAIL: facts.has_email,
+        Channel.ALIMTALK: facts.has_phone,
+    }
+    return None if reachable[channel] else NO_ADDRESS[channel]

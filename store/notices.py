@@ -1,0 +1,318 @@
+"""Notices: what a customer was told or is to be told, one row per claim, event and channel, never a second.
+
+A row keeps the text as it was told and no address: that is read when it is sent. `code` is the last thing that a try
+taught, so that the next one knows whether it must reckon with an earlier one having arrived:
+
+- none: never tried;
+- ``sending``: a try began; while it stands, nothing more is known of it;
+- ``unknown``: a try ended without an answer that tells;
+- anything else: why the last try did not send, or why the row is skipped or failed.
+
+Every change of state is told in the claim's timeline in the same statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, case, exists, func, literal, select, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.claims import Channel, ClaimKind, Direction, LegState, NoticeEvent, NoticeState, Step
+from domain.notices import Goods, Leg, NoticeFacts
+from domain.orders import Means
+from store.tables import claim_events, claim_lines, claims, items, members, notices, order_lines, orders, refund_legs
+
+SENDING = "sending"
+UNKNOWN = "unknown"
+
+_GOODS_NAMED = 20
+"""A text lists this many lines; of the others it tells how many there are."""
+
+# The buyer's own word for this order first; what the member's account says is the second best.
+_EMAIL = func.coalesce(func.nullif(orders.c.email, ""), func.nullif(members.c.email, ""))
+_PHONE = func.coalesce(func.nullif(orders.c.phone, ""), func.nullif(members.c.phone, ""))
+_ADDRESSES = {Channel.EMAIL: "email", Channel.ALIMTALK: "phone"}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A notice about to be written. `code` says why, when it is skipped."""
+
+    channel: Channel
+    state: NoticeState
+    subject: str
+    body: str
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice to be sent, or one that has ended. `to` is where to, as it stands now; `earlier` its `code` until now."""
+
+    notice_id: str
+    claim_no: str
+    kind: ClaimKind
+    event: NoticeEvent
+    channel: Channel
+    language: str
+    subject: str
+    body: str
+    state: NoticeState
+    earlier: str | None
+    to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How far a notice has come, and why."""
+
+    state: NoticeState
+    code: str | None
+
+
+def notice_id(claim_no: str, event: NoticeEvent, channel: Channel) -> str:
+    return f"{claim_no}-{event.value}-{channel.value}"
+
+
+async def facts(conn: AsyncConnection, claim_no: str) -> NoticeFacts | None:
+    """What the texts of a claim name, in one statement whatever its lines; None when there is no such claim."""
+    row = (await conn.execute(_facts_of(claim_no))).one_or_none()
+    if row is None:
+        return None
+    return NoticeFacts(
+        claim_no=claim_no,
+        order_no=row.order_no,
+        member_no=row.member_no,
+        buyer_name=row.buyer_name,
+        language=row.language,
+        kind=ClaimKind(row.kind),
+        direction=Direction(row.direction),
+        currency=row.currency,
+        refund=row.refund,
+        opened_at=row.opened_at,
+        goods=tuple(Goods(**line) for line in row.goods or ()),
+        goods_count=row.goods_count,
+        legs=tuple(Leg(Means(leg["means"]), leg["amount"], LegState(leg["state"])) for leg in row.legs or ()),
+        has_email=row.has_email,
+        has_phone=row.has_phone,
+    )
+
+
+async def plan(conn: AsyncConnection, told: NoticeFacts, event: NoticeEvent, drafts: Sequence[Draft]) -> list[str]:
+    """Write the notices that are not there yet, and answer the ids of those still to be sent, written now or before.
+
+    At most two statements. Doing it again writes nothing and answers what is left to send.
+    """
+    if not drafts:
+        return []
+    written = (
+        insert(notices)
+        .values(
+            [
+                {
+                    "notice_id": notice_id(told.claim_no, event, draft.channel),
+                    "claim_no": told.claim_no,
+                    "order_no": told.order_no,
+                    "member_no": told.member_no,
+                    "event": event,
+                    "channel": draft.channel,
+                    "language": told.language,
+                    "subject": draft.subject,
+                    "body": draft.body,
+                    "state": draft.state,
+                    "code": draft.code,
+                }
+                for draft in drafts
+            ]
+        )
+        .on_conflict_do_nothing()
+        .returning(*notices.c)
+        .cte("written")
+    )
+    rows = (await conn.execute(_tell(written, written.c.state != NoticeState.PLANNED))).all()
+    if len(rows) < len(drafts):
+        rows = (
+            await conn.execute(
+                select(notices.c.notice_id, notices.c.state).where(
+                    notices.c.claim_no == told.claim_no, notices.c.event == event
+                )
+            )
+        ).all()
+    return sorted(row.notice_id for row in rows if row.state == NoticeState.PLANNED)
+
+
+async def begin(conn: AsyncConnection, notice: str) -> Notice | None:
+    """Read a notice with its address and, if it is still to be sent, note that a try begins. None: no such notice.
+
+    Commit before sending: the note is what a later try learns from when this one is never heard of again.
+    """
+    before = (
+        select(notices.c.notice_id, notices.c.code, _EMAIL.label("email"), _PHONE.label("phone"), claims.c.kind)
+        .select_from(
+            notices.join(orders, orders.c.order_no == notices.c.order_no)
+            .outerjoin(members, members.c.member_no == orders.c.member_no)
+            .join(claims, claims.c.claim_no == notices.c.claim_no)
+        )
+        .where(notices.c.notice_id == notice)
+        .with_for_update(of=notices)
+        .subquery("before")
+    )
+    begun = (
+        update(notices)
+        .where(notices.c.notice_id == before.c.notice_id)
+        .values(
+            code=case((notices.c.state == NoticeState.PLANNED, SENDING), else_=notices.c.code),
+            moved_at=case((notices.c.state == NoticeState.PLANNED, func.clock_timestamp()), else_=notices.c.moved_at),
+        )
+        .returning(*notices.c, before.c.code.label("earlier"), before.c.email, before.c.phone, before.c.kind)
+    )
+    row = (await conn.execute(begun)).one_or_none()
+    if row is None:
+        return None
+    channel = Channel(row.channel)
+    return Notice(
+        notice_id=row.notice_id,
+        claim_no=row.claim_no,
+        kind=ClaimKind(row.kind),
+        event=NoticeEvent(row.event),
+        channel=channel,
+        language=row.language,
+        subject=row.subject,
+        body=row.body,
+        state=NoticeState(row.state),
+        earlier=row.earlier,
+        to=getattr(row, _ADDRESSES[channel]) if channel in _ADDRESSES else None,
+    )
+
+
+async def note(conn: AsyncConnection, notice: str, code: str) -> None:
+    """Note how a try ended that sent nothing, or nobody knows. Does nothing to a notice that has ended."""
+    await conn.execute(
+        update(notices)
+        .where(notices.c.notice_id == notice, notices.c.state == NoticeState.PLANNED)
+        .values(code=code, moved_at=func.clock_timestamp())
+    )
+
+
+async def mark(
+    conn: AsyncConnection, notice: str, state: NoticeState, *, reference: str | None = None, code: str | None = None
+) -> Ended | None:
+    """End a notice that is still to be sent, and answer how it stands: an end stays. None: no such notice."""
+    return await _end(conn, notice, state, reference, literal(code, String))
+
+
+async def give_up(conn: AsyncConnection, notice: str, code: str) -> Ended | None:
+    """Mark a notice failed that is still to be sent, for what its last try taught, or for `code` if that is nothing."""
+    return await _end(conn, notice, NoticeState.FAILED, None, func.coalesce(notices.c.code, code))
+
+
+async def unsent(conn: AsyncConnection, claim_no: str) -> list[str]:
+    """The ids of the claim's notices that are still to be sent, of whatever event."""
+    found = select(notices.c.notice_id).where(notices.c.claim_no == claim_no, notices.c.state == NoticeState.PLANNED)
+    return sorted((await conn.execute(found)).scalars())
+
+
+async def any_in(conn: AsyncConnection, claim_no: str, state: NoticeState) -> bool:
+    """Whether a notice of the claim, of whatever event, stands so."""
+    found = select(exists().where(notices.c.claim_no == claim_no, notices.c.state == state))
+    return bool((await conn.execute(found)).scalar_one())
+
+
+async def _end(
+    conn: AsyncConnection, notice: str, state: NoticeState, reference: str | None, code: ColumnElement[str]
+) -> Ended | None:
+    ended = (
+        update(notices)
+        .where(notices.c.notice_id == notice, notices.c.state == NoticeState.PLANNED)
+        .values(state=state, reference=reference, code=code, moved_at=func.clock_timestamp())
+        .returning(*notices.c)
+        .cte("ended")
+    )
+    row = (await conn.execute(_tell(ended))).one_or_none()
+    if row is None:
+        stands = select(notices.c.state, notices.c.code).where(notices.c.notice_id == notice)
+        row = (await conn.execute(stands)).one_or_none()
+    return None if row is None else Ended(NoticeState(row.state), row.code)
+
+
+def _tell(changed: Any, *which: Any) -> Select[Any]:
+    """The rows of `changed`, with a line in the timeline of their claims for each of them, or for those of `which`."""
+    facts_told = func.jsonb_strip_nulls(
+        func.jsonb_build_object("channel", changed.c.channel, "notice", changed.c.event, "code", changed.c.code)
+    )
+    event = literal("notice.", String).concat(func.lower(changed.c.state))
+    lines = select(
+        changed.c.claim_no, changed.c.order_no, literal("system"), event, literal(Step.NOTIFY.value), facts_told
+    ).where(*which)
+    told = (
+        insert(claim_events).from_select(["claim_no", "order_no", "actor", "event", "step", "facts"], lines).cte("told")
+    )
+    return select(changed).add_cte(told)
+
+
+def _facts_of(claim_no: str) -> Select[Any]:
+    named = (
+        select(
+            claim_lines.c.line_no,
+            order_lines.c.goods_name,
+            claim_lines.c.variant_name,
+            claim_lines.c.quantity,
+            order_lines.c.price,
+            items.c.variant_name.label("new_variant_name"),
+        )
+        .select_from(
+            claim_lines.join(
+                order_lines,
+                (order_lines.c.order_no == claim_lines.c.order_no) & (order_lines.c.line_no == claim_lines.c.line_no),
+            ).outerjoin(
+                items,
+                (items.c.goods_no == claim_lines.c.goods_no) & (items.c.variant_no == claim_lines.c.new_variant_no),
+            )
+        )
+        .where(claim_lines.c.claim_no == claim_no)
+        .order_by(claim_lines.c.line_no)
+        .limit(_GOODS_NAMED)
+        .subquery("named")
+    )
+    line = func.jsonb_build_object(
+        *("name", named.c.goods_name, "variant_name", named.c.variant_name, "quantity", named.c.quantity),
+        *("price", named.c.price, "new_variant_name", named.c.new_variant_name),
+    )
+    leg = func.jsonb_build_object(
+        *("means", refund_legs.c.means, "amount", refund_legs.c.amount, "state", refund_legs.c.state)
+    )
+    return (
+        select(
+            claims.c.order_no,
+            orders.c.member_no,
+            orders.c.buyer_name,
+            claims.c.language,
+            claims.c.kind,
+            claims.c.direction,
+            claims.c.currency,
+            claims.c.refund,
+            claims.c.opened_at,
+            select(func.jsonb_agg(aggregate_order_by(line, named.c.line_no))).scalar_subquery().label("goods"),
+            select(func.count())
+            .select_from(claim_lines)
+            .where(claim_lines.c.claim_no == claim_no)
+            .scalar_subquery()
+            .label("goods_count"),
+            select(func.jsonb_agg(aggregate_order_by(leg, refund_legs.c.position)))
+            .where(refund_legs.c.claim_no == claim_no)
+            .scalar_subquery()
+            .label("legs"),
+            _EMAIL.is_not(None).label("has_email"),
+            _PHONE.is_not(None).label("has_phone"),
+        )
+        .select_from(
+            claims.join(orders, orders.c.order_no == claims.c.order_no).outerjoin(
+                members, members.c.member_no == orders.c.member_no
+            )
+        )
+        .where(claims.c.claim_no == claim_no)
+    )
