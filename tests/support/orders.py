@@ -1,0 +1,359 @@
+"""Orders for tests: terse builders, the story of an order through its claims, and random orders for property tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from domain.claims import LegState
+from domain.conservation import Books, Leg, books
+from domain.costs import CostKind, Costs, CouponCause, Selection
+from domain.orders import (
+    Benefit,
+    Coupon,
+    DeliveryGroup,
+    Fault,
+    Held,
+    Item,
+    Line,
+    LineStatus,
+    Means,
+    Order,
+    OrderState,
+    Payment,
+    PaymentStatus,
+    PriorClaim,
+    Promotion,
+    SaleMethod,
+    SaleStatus,
+)
+from domain.pricing import price
+from domain.units import take
+
+NOW = datetime(2023, 8, 8, 3, 0, tzinfo=UTC)
+"""When everything happens, unless a test says otherwise."""
+
+# --- builders --------------------------------------------------------------------------------------------------------
+
+
+def line(
+    line_no: int,
+    unit_price: int,
+    quantity: int = 1,
+    *,
+    group: str = "G1",
+    status: LineStatus = LineStatus.PLACED,
+) -> Line:
+    return Line(
+        line_no=line_no,
+        goods_no=f"GOODS{line_no}",
+        goods_name=f"Goods {line_no}",
+        variant_no="001",
+        variant_name="Red",
+        quantity=quantity,
+        price=unit_price,
+        group_no=group,
+        status=status,
+    )
+
+
+def group(
+    group_no: str = "G1",
+    *,
+    fee: int = 0,
+    free_from: int = 0,
+    paid: int = 0,
+    discount: int = 0,
+    coupon: str | None = None,
+) -> DeliveryGroup:
+    return DeliveryGroup(group_no, f"P-{group_no}", free_from, fee, discount, paid, coupon)
+
+
+def basket_coupon(coupon_no: str, shares: Mapping[int, int], *, minimum: int = 0) -> Benefit:
+    return Benefit(coupon_no, Promotion.BASKET, sum(shares.values()), minimum, dict(shares))
+
+
+def goods_coupon(coupon_no: str, line_no: int, amount: int, *, minimum: int = 0) -> Benefit:
+    return Benefit(coupon_no, Promotion.GOODS, amount, minimum, {line_no: amount})
+
+
+def payment(
+    payment_no: str,
+    amount: int,
+    means: Means = Means.CARD,
+    *,
+    status: PaymentStatus = PaymentStatus.PAID,
+    partial: bool = True,
+) -> Payment:
+    gateway = "sandbox" if means.external else None
+    return Payment(payment_no, means, amount, status, gateway, f"pg-{payment_no}" if gateway else None, partial)
+
+
+def item(variant_no: str = "002", **changes: object) -> Item:
+    """A variant of the goods of line 1 that could be chosen, unless `changes` say otherwise."""
+    present = Item(
+        goods_no="GOODS1",
+        variant_no=variant_no,
+        goods_name="Goods 1",
+        variant_name="Blue",
+        options=(("Colour", "Blue"),),
+        price=10_000,
+        sale_status=SaleStatus.ON_SALE,
+        sale_method=SaleMethod.ORDINARY,
+        stock=5,
+    )
+    return replace(present, **changes)  # type: ignore[arg-type]
+
+
+def total(lines: Sequence[Line], groups: Sequence[DeliveryGroup], benefits: Sequence[Benefit]) -> int:
+    """What the checkout took for these."""
+    goods = sum(one.price * one.quantity for one in lines)
+    return goods - sum(one.amount for one in benefits) + sum(one.fee_paid for one in groups)
+
+
+def order(
+    *lines: Line,
+    groups: Sequence[DeliveryGroup] = (),
+    benefits: Sequence[Benefit] = (),
+    payments: Sequence[Payment] = (),
+    member_no: str | None = "M1",
+    currency: str = "KRW",
+) -> Order:
+    """An order that adds up. Without `groups` everything ships free together; without `payments` one card paid it."""
+    shipped = tuple(groups) or (group(),)
+    return Order(
+        order_no="20230808O000001",
+        member_no=member_no,
+        currency=currency,
+        ordered_at=NOW - timedelta(days=1),
+        groups=shipped,
+        lines=lines,
+        benefits=tuple(benefits),
+        payments=tuple(payments) or (payment("1", total(lines, shipped, benefits)),),
+    )
+
+
+def fresh(of: Order, *, expiries: Mapping[str, datetime] | None = None) -> OrderState:
+    """The state of an order without claims; a coupon expires when `expiries` says so, else never."""
+    numbers = [one.coupon_no for one in of.benefits] + [one.coupon_no for one in of.groups if one.coupon_no]
+    ends = expiries or {}
+    return OrderState(of, (), {number: Coupon(number, ends.get(number), of.order_no) for number in numbers})
+
+
+def select(wanted: Mapping[int, int]) -> tuple[Selection, ...]:
+    return tuple(Selection(line_no, quantity) for line_no, quantity in wanted.items())
+
+
+# --- the story of an order -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Story:
+    """An order going through its claims, as the store keeps them: what a claim held, charged, freed and sent back."""
+
+    state: OrderState
+    legs: dict[str, list[Leg]] = field(default_factory=dict)
+    extra_paid: int = 0
+
+    @classmethod
+    def of(cls, made: Order, *, expiries: Mapping[str, datetime] | None = None) -> Story:
+        return cls(fresh(made, expiries=expiries))
+
+    def quote(self, wanted: Mapping[int, int], fault: Fault = Fault.CUSTOMER, at: datetime = NOW) -> Costs:
+        return price(self.state, select(wanted), fault, at)
+
+    def cancel(
+        self,
+        wanted: Mapping[int, int],
+        fault: Fault = Fault.CUSTOMER,
+        *,
+        at: datetime = NOW,
+        decided: bool = True,
+        legs: LegState = LegState.SETTLED,
+    ) -> Costs:
+        """Quotes and carries out; an extra payment becomes one more payment of the order."""
+        costs = self.quote(wanted, fault, at)
+        claim_no = f"C{len(self.legs) + 1}"
+        self.legs[claim_no] = [Leg(leg.payment_no, leg.amount, legs) for leg in costs.legs]
+        self.extra_paid += costs.extra
+        self.state = replace(
+            self.state,
+            order=_with_payments(self.state.order, costs, claim_no),
+            claims=(*self.state.claims, _standing(self.state, wanted, fault, costs, claim_no, decided)),
+        )
+        return costs
+
+    def undo(self, claim_no: str) -> None:
+        """The claim was rejected: its units are free, its legs void. Only for one that charged nothing extra."""
+        self.state = replace(
+            self.state,
+            order=_without_legs(self.state.order, self.legs[claim_no]),
+            claims=tuple(claim for claim in self.state.claims if claim.claim_no != claim_no),
+        )
+        self.legs[claim_no] = [replace(leg, state=LegState.VOID) for leg in self.legs[claim_no]]
+
+    def units_left(self) -> dict[int, int]:
+        """Per line that has units left, how many."""
+        counted = {one.line_no: self.state.units_left(one) for one in self.state.order.lines}
+        return {line_no: left for line_no, left in counted.items() if left}
+
+    def refunded(self) -> int:
+        return sum(leg.amount for legs in self.legs.values() for leg in legs if leg.state is not LegState.VOID)
+
+    def books(self) -> Books:
+        return books(self.state, [leg for legs in self.legs.values() for leg in legs], self.extra_paid)
+
+
+def held_claim(claim_no: str, held: Mapping[int, int], *, decided: bool = True, final: bool = True) -> PriorClaim:
+    """A cancel claim that holds the first units of lines."""
+    units = tuple(Held(line_no, 1, quantity) for line_no, quantity in held.items())
+    return PriorClaim(claim_no, False, decided, final, Fault.CUSTOMER, units)
+
+
+def option_claim(claim_no: str, held: Mapping[int, int], *, decided: bool = False, final: bool = False) -> PriorClaim:
+    """An option change of the first units of lines."""
+    return replace(held_claim(claim_no, held, decided=decided, final=final), option_change=True)
+
+
+def _standing(
+    state: OrderState, wanted: Mapping[int, int], fault: Fault, costs: Costs, claim_no: str, decided: bool
+) -> PriorClaim:
+    return PriorClaim(
+        claim_no=claim_no,
+        option_change=False,
+        decided=decided,
+        final=decided,
+        fault=fault,
+        held=take(state, select(wanted)),
+        fees_charged=_by_group(costs, CostKind.FEE_CHARGED, -1),
+        fees_returned=_by_group(costs, CostKind.FEE_RETURNED, 1),
+        coupons_taken_back=frozenset(
+            freed.coupon_no for freed in costs.coupons if freed.cause is CouponCause.BELOW_MINIMUM
+        ),
+        coupons_freed=frozenset(freed.coupon_no for freed in costs.coupons),
+    )
+
+
+def _by_group(costs: Costs, kind: CostKind, sign: int) -> dict[str, int]:
+    amounts: dict[str, int] = {}
+    for row in costs.rows:
+        if row.kind is kind and row.group_no is not None:
+            amounts[row.group_no] = amounts.get(row.group_no, 0) + sign * row.amount
+    return amounts
+
+
+def _with_payments(of: Order, costs: Costs, claim_no: str) -> Order:
+    sent = {leg.payment_no: leg.amount for leg in costs.legs}
+    payments = [replace(one, refunding=one.refunding + sent.get(one.payment_no, 0)) for one in of.payments]
+    if costs.extra:
+        payments.append(payment(f"extra-{claim_no}", costs.extra))
+    return replace(of, payments=tuple(payments))
+
+
+def _without_legs(of: Order, legs: Sequence[Leg]) -> Order:
+    sent = {leg.payment_no: leg.amount for leg in legs}
+    return replace(
+        of,
+        payments=tuple(replace(one, refunding=one.refunding - sent.get(one.payment_no, 0)) for one in of.payments),
+    )
+
+
+# --- random orders ---------------------------------------------------------------------------------------------------
+
+FAULTS = st.sampled_from(Fault)
+CURRENCIES = st.sampled_from(["KRW", "JPY", "USD", "EUR", "KWD"])
+_EXPIRIES = st.sampled_from([None, NOW - timedelta(days=1), NOW, NOW + timedelta(seconds=1), NOW + timedelta(days=9)])
+
+
+@st.composite
+def groups_of_orders(draw: st.DrawFn, group_no: str) -> DeliveryGroup:
+    """Shipped for a fee, free by its threshold, or free by a coupon, in whole or in part."""
+    fee = draw(st.sampled_from([0, 1, 2_500, 3_000]))
+    free_from = draw(st.one_of(st.just(0), st.integers(1, 60_000)))
+    discount = draw(st.one_of(st.just(0), st.just(fee), st.integers(0, fee)))
+    paid = fee - discount if draw(st.booleans()) or discount else 0
+    return group(
+        group_no,
+        fee=fee,
+        free_from=free_from,
+        paid=paid,
+        discount=discount,
+        coupon=f"S-{group_no}" if discount else None,
+    )
+
+
+@st.composite
+def benefits_of_orders(draw: st.DrawFn, lines: Sequence[Line]) -> tuple[Benefit, ...]:
+    """Goods and basket coupons that discount no line below nothing."""
+    rest = {one.line_no: one.price * one.quantity for one in lines}
+    made: list[Benefit] = []
+    for number in range(draw(st.integers(0, 4))):
+        basket = draw(st.booleans())
+        count = draw(st.integers(1, len(lines))) if basket else 1
+        line_nos = draw(st.permutations(sorted(rest)))[:count]
+        shares = {}
+        for line_no in line_nos:
+            shares[line_no] = draw(st.integers(0, rest[line_no]))
+            rest[line_no] -= shares[line_no]
+        listed = sum(one.price * one.quantity for one in lines if one.line_no in shares)
+        minimum = draw(st.integers(0, listed))
+        promotion = Promotion.BASKET if basket else Promotion.GOODS
+        made.append(Benefit(f"B-{number}", promotion, sum(shares.values()), minimum, shares))
+    return tuple(made)
+
+
+@st.composite
+def payments_of_orders(draw: st.DrawFn, amount: int) -> tuple[Payment, ...]:
+    """`amount` over one to four means, some of them perhaps with nothing."""
+    means = draw(st.lists(st.sampled_from(Means), min_size=1, max_size=4))
+    parts: list[int] = []
+    for _ in means[1:]:
+        parts.append(draw(st.integers(0, amount - sum(parts))))
+    parts.append(amount - sum(parts))
+    return tuple(payment(str(number), part, one) for number, (one, part) in enumerate(zip(means, parts, strict=True)))
+
+
+@st.composite
+def orders(draw: st.DrawFn, max_lines: int = 6, max_quantity: int = 6) -> Order:
+    """A member's paid order that adds up, of which everything can still be cancelled."""
+    group_nos = [f"G{number}" for number in range(draw(st.integers(1, 3)))]
+    prices = st.one_of(st.integers(1, 9), st.integers(1, 30_000))
+    lines = tuple(
+        line(
+            line_no,
+            draw(prices),
+            draw(st.integers(1, max_quantity)),
+            group=group_nos[(line_no - 1) % len(group_nos)],
+        )
+        for line_no in range(1, draw(st.integers(len(group_nos), max(max_lines, len(group_nos)))) + 1)
+    )
+    groups = tuple(draw(groups_of_orders(group_no)) for group_no in group_nos)
+    benefits = draw(benefits_of_orders(lines))
+    return order(
+        *lines,
+        groups=groups,
+        benefits=benefits,
+        payments=draw(payments_of_orders(total(lines, groups, benefits))),
+        currency=draw(CURRENCIES),
+    )
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> Story:
+    """A random order before its first claim, whose coupons may have expired."""
+    made = draw(orders())
+    numbers = [one.coupon_no for one in made.benefits] + [one.coupon_no for one in made.groups if one.coupon_no]
+    expiries = {number: draw(_EXPIRIES) for number in numbers}
+    return Story.of(made, expiries={number: at for number, at in expiries.items() if at})
+
+
+@st.composite
+def partial_cancels(draw: st.DrawFn, left: Mapping[int, int]) -> dict[int, int]:
+    """Some of the units left, at least one; all of them often enough."""
+    if draw(st.integers(0, 4)) == 0:
+        return dict(left)
+    line_nos = draw(st.lists(st.sampled_from(sorted(left)), min_size=1, max_size=3, unique=True))
+    return {line_no: draw(st.integers(1, left[line_no])) for line_no in line_nos}
