@@ -1,7 +1,7 @@
 """The storefront's codes: which number on the wire is which word inside.
 
 Each table is one group. As an annotation it makes a field of a schema: ``Annotated[LineStatus, LINE_STATUS]`` is a
-number on the wire and a word inside. docs/wire.md lists the groups.
+number on the wire and a word inside. docs/wire.md lists the groups; the reasons for a claim are `domain.reasons`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from domain.orders import Fault, LineStatus, Means, PaymentStatus, Promotion, SaleMethod, SaleStatus
-from domain.reasons import REASONS
+from domain.orders import LineStatus, Means, PaymentStatus, Promotion, SaleMethod, SaleStatus
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -56,7 +55,7 @@ class CodeTable(Generic[Word]):
         if type(given) is str and given in self._words:
             return self._words[given]
         if isinstance(given, StrEnum) and given in self._numbers:
-            return self._words[self._numbers[given]]  # type: ignore[index]
+            return self._words[self._numbers[given]]
         raise PydanticKnownError("literal_error", {"expected": " or ".join(repr(number) for number in self._words)})
 
 
@@ -141,8 +140,6 @@ MEDIUM = CodeTable(
         "50": Medium.IOS,
     },
 )
-REASON_FAULTS: Mapping[str, Fault] = {reason.code: reason.fault for reason in REASONS}
-"""`claimCausCd`: the shop's own keys, which have no words inside; `domain.reasons` lists them."""
 BOOKING = CodeTable("payGbCd", {"10": Booking.PAYMENT, "20": Booking.REFUND})
 MEANS = CodeTable(
     "payWayCd",
