@@ -1,0 +1,1 @@
+"""The local stack: its supervisor, and each part that it starts."""
