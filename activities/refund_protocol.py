@@ -1,0 +1,352 @@
+"""How a refund leg is refunded exactly once, whatever is lost on the way. docs/saga.md tells the protocol.
+
+In short: read the row; if an earlier attempt is *sent*, or was answered with an error, ask the gateway first; write the
+attempt, then call, then write the answer. Nothing is sent while it is not known what became of the last try, and each
+write holds only if the row is still as it was read. It does not matter who runs this, how often, or how many at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from activities.errors import FailureType, database_errors, retryable
+from activities.messages import Message
+from activities.undisturbed import Stop
+from domain.claims import AttemptState, LegState
+from gateways.payments.port import (
+    Absent,
+    Conflict,
+    Done,
+    Found,
+    Misconfigured,
+    NeedsAccount,
+    NewKey,
+    NotSent,
+    Outcome,
+    PaymentGateway,
+    Pending,
+    RefundCommand,
+    Rejected,
+    Retry,
+    Undetermined,
+    Unknown,
+)
+from store import refunds
+from store.fence import ClaimHead, enter
+from store.refunds import AttemptOutcome, Busy, Seen
+
+MOST_ROUNDS = 8
+"""How often one activity reads its row anew before it gives way to its next try."""
+
+
+class RefundKind(StrEnum):
+    """What a refund came to. Everything but ACCEPTED and PENDING leaves the leg without money returned."""
+
+    ACCEPTED = "ACCEPTED"
+    """Given back, by the gateway or by hand."""
+    PENDING = "PENDING"
+    """Accepted by the gateway, final later: poll it."""
+    REFUSED = "REFUSED"
+    """Refused for good."""
+    BUSY = "BUSY"
+    """Another refund of the same payment is under way; `holder` is its claim. No try was used up."""
+    CONFLICT = "CONFLICT"
+    """The payment does not hold what our ledger says: somebody else moved money."""
+    NEEDS_ACCOUNT = "NEEDS_ACCOUNT"
+    MISCONFIGURED = "MISCONFIGURED"
+    FENCED = "FENCED"
+    """The claim does not go forward any more: go by the ledger."""
+
+
+class RefundResult(Message):
+    """`code` is the gateway's, for REFUSED, CONFLICT, NEEDS_ACCOUNT and MISCONFIGURED; `holder` a claim number."""
+
+    kind: RefundKind
+    code: str | None = None
+    holder: str | None = None
+
+
+class Look(StrEnum):
+    """What came of asking the gateway about an attempt."""
+
+    WRITTEN = "WRITTEN"
+    """It told, and that is written: read the row anew."""
+    TOO_EARLY = "TOO_EARLY"
+    """Not there, but it may still come."""
+    NO_ANSWER = "NO_ANSWER"
+
+
+class Poll(StrEnum):
+    """Where a pending refund stands. FAILED: the leg is planned again, or has moved otherwise."""
+
+    SETTLED = "SETTLED"
+    PENDING = "PENDING"
+    FAILED = "FAILED"
+    NO_ANSWER = "NO_ANSWER"
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """An attempt that this process, and no other, may send before `send_before` of its own monotonic clock."""
+
+    seen: Seen
+    send_before: float
+
+
+class RefundProtocol:
+    """`send_window`: how long an armed attempt may be sent. `clock`: monotonic seconds of this process."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        gateways: Mapping[str, PaymentGateway],
+        *,
+        send_window: timedelta,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._gateways = gateways
+        self._send_window = send_window
+        self._clock = clock
+
+    async def carry_out(self, leg_id: str, stop: Stop) -> RefundResult:
+        """One try. Raises a retryable failure while nothing can be told yet, or nothing could be done."""
+        for _ in range(MOST_ROUNDS):
+            answer = await self._round(await self.read(leg_id), stop)
+            if answer is not None:
+                return answer
+        raise retryable(FailureType.DATABASE_BUSY, f"{leg_id} kept moving")
+
+    async def read(self, leg_id: str) -> Seen:
+        with database_errors():
+            async with self._engine.connect() as conn:
+                return await refunds.read(conn, leg_id)
+
+    async def look(self, seen: Seen) -> Look:
+        """Ask the gateway whether our refund is there, and write what that proves.
+
+        Found is a proof at any time. Not found is one only if the attempt had settled before the gateway was asked.
+        """
+        gateway = self._gateways.get(seen.leg.gateway)
+        if gateway is None:
+            return Look.NO_ANSWER
+        match await self._find(gateway, seen):
+            case Found(refund_ref, pending):
+                await self._write(seen, partial(refunds.accept, seen=seen, refund_ref=refund_ref, pending=pending))
+            case Undetermined():
+                return Look.NO_ANSWER
+            case Absent(failed):
+                if seen.sent and seen.attempt is not None and not seen.attempt.settled:
+                    return Look.TOO_EARLY
+                new_key = failed or key_expired(seen, gateway)
+                await self._write(seen, partial(refunds.absent, seen=seen, new_key=new_key))
+        return Look.WRITTEN
+
+    async def poll(self, leg_id: str) -> Poll:
+        """Ask how a pending refund has ended, and write it."""
+        seen = await self.read(leg_id)
+        if seen.leg.state is not LegState.PENDING:
+            return Poll.SETTLED if seen.leg.state is LegState.SETTLED else Poll.FAILED
+        gateway = self._gateways.get(seen.leg.gateway)
+        if gateway is None:
+            return Poll.NO_ANSWER
+        match await self._find(gateway, seen):
+            case Found(refund_ref, pending) if refund_ref == seen.leg.refund_ref:
+                if pending:
+                    return Poll.PENDING
+                await self._write(seen, partial(refunds.settle_pending, seen=seen))
+            case Absent(failed=True):
+                await self._write(seen, partial(refunds.fail_pending, seen=seen))
+            case _:
+                # Neither there nor failed, or another one of ours in its place: nothing to conclude from.
+                return Poll.NO_ANSWER
+        moved = await self.read(leg_id)
+        return Poll.SETTLED if moved.leg.state is LegState.SETTLED else Poll.FAILED
+
+    async def _round(self, seen: Seen, stop: Stop) -> RefundResult | None:
+        """Answer, or None when the row is to be read anew."""
+        if (known := stands(seen)) is not None:
+            return known
+        gateway = self._gateways.get(seen.leg.gateway)
+        if gateway is None:
+            return RefundResult(kind=RefundKind.MISCONFIGURED, code="gateway_unknown")
+        if self._look_first(seen, gateway):
+            await self._look_or_fail(seen)
+            return None
+        stop.check()
+        armed = await self._arm(seen, gateway)
+        if not isinstance(armed, Armed):
+            return armed
+        if self._clock() >= armed.send_before:
+            await self._write(armed.seen, partial(refunds.not_sent, seen=armed.seen, code="deadline_passed"))
+            return None
+        return await self._write_outcome(armed.seen, gateway, await self._call(armed, gateway))
+
+    def _look_first(self, seen: Seen, gateway: PaymentGateway) -> bool:
+        """Whether the gateway must be asked before anything is sent: nobody knows, or n must rise."""
+        attempt = seen.attempt
+        if attempt is None:
+            return False
+        return attempt.state is not AttemptState.ABSENT or key_expired(seen, gateway)
+
+    async def _look_or_fail(self, seen: Seen) -> None:
+        match await self.look(seen):
+            case Look.TOO_EARLY:
+                wait = seen.attempt.settles_in if seen.attempt is not None else None
+                raise retryable(FailureType.OUTCOME_UNKNOWN, f"{seen.leg.leg_id} is not there yet", after=wait)
+            case Look.NO_ANSWER:
+                kind = FailureType.OUTCOME_UNKNOWN if seen.sent else FailureType.GATEWAY_DOWN
+                raise retryable(kind, f"{seen.leg.gateway} does not tell about {seen.leg.leg_id}")
+            case Look.WRITTEN:
+                return
+
+    async def _find(self, gateway: PaymentGateway, seen: Seen) -> Found | Absent | Undetermined:
+        return await gateway.find(seen.leg.payment_ref, seen.leg.leg_id, seen.leg.amount)
+
+    async def _arm(self, seen: Seen, gateway: PaymentGateway) -> Armed | RefundResult | None:
+        with database_errors():
+            async with self._engine.begin() as conn:
+                head = await enter(conn, seen.leg.claim_no)
+                if head is None:
+                    return RefundResult(kind=RefundKind.FENCED)
+                # Taken under the lock, and before the database takes its own time: never later than the row's deadline.
+                send_before = self._clock() + self._send_window.total_seconds()
+                armed = await refunds.arm(
+                    conn, head, seen, send_window=self._send_window, settling=gateway.capabilities.settling
+                )
+        match armed:
+            case None:
+                return None
+            case Busy(holder):
+                return RefundResult(kind=RefundKind.BUSY, holder=holder)
+            case Seen():
+                return Armed(armed, send_before)
+
+    async def _call(self, armed: Armed, gateway: PaymentGateway) -> Outcome:
+        leg, attempt = armed.seen.leg, armed.seen.attempt
+        if attempt is None:
+            raise RuntimeError(f"{leg.leg_id} was armed without an attempt")
+        return await gateway.refund(
+            RefundCommand(
+                payment_ref=leg.payment_ref,
+                amount=leg.amount,
+                key=leg.key,
+                reference=leg.leg_id,
+                guard=attempt.guard,
+            )
+        )
+
+    async def _write_outcome(self, seen: Seen, gateway: PaymentGateway, outcome: Outcome) -> RefundResult | None:
+        """Write what came of the call, and answer it; None: read the row anew, to look up or because it has moved."""
+        match outcome:
+            case Done(refund_ref):
+                return await self._accept(seen, refund_ref, RefundKind.ACCEPTED)
+            case Pending(refund_ref):
+                return await self._accept(seen, refund_ref, RefundKind.PENDING)
+            case Unknown(code, answered):
+                return await self._leave_open(seen, code, error_answered=answered)
+            case Retry(code):
+                return await self._leave_open(seen, code, error_answered=False)
+            case Conflict(code):
+                return await self._conflict(seen, gateway, code)
+            case _:
+                return await self._nothing_done(seen, gateway, outcome)
+
+    async def _nothing_done(
+        self, seen: Seen, gateway: PaymentGateway, outcome: NotSent | NewKey | NeedsAccount | Rejected | Misconfigured
+    ) -> RefundResult | None:
+        """Write an outcome that certainly moved no money: its attempt ends, and the payment is free for others."""
+        code = outcome.code
+        match outcome:
+            case NotSent():
+                written = await self._write(seen, partial(refunds.not_sent, seen=seen, code=code))
+                kind = None
+            case NewKey():
+                written = await self._error(seen, AttemptOutcome.PASSING_ERROR, code)
+                kind = None
+            case NeedsAccount():
+                written = await self._error(seen, AttemptOutcome.NEEDS_ACCOUNT, code)
+                kind = RefundKind.NEEDS_ACCOUNT
+            case Misconfigured():
+                written = await self._error(seen, AttemptOutcome.MISCONFIGURED, code)
+                kind = RefundKind.MISCONFIGURED
+            case Rejected():
+                written = await self._write(seen, partial(refunds.reject, seen=seen, code=code))
+                kind = RefundKind.REFUSED
+        if not written:
+            return None
+        if kind is None:
+            raise retryable(FailureType.GATEWAY_DOWN, f"{gateway.name}: {code}")
+        return RefundResult(kind=kind, code=code)
+
+    async def _leave_open(self, seen: Seen, code: str, *, error_answered: bool) -> RefundResult | None:
+        """The attempt stays sent; the next round looks it up."""
+        await self._write(seen, partial(refunds.unknown, seen=seen, code=code, error_answered=error_answered))
+        return None
+
+    async def _accept(self, seen: Seen, refund_ref: str, kind: RefundKind) -> RefundResult | None:
+        pending = kind is RefundKind.PENDING
+        written = await self._write(seen, partial(refunds.accept, seen=seen, refund_ref=refund_ref, pending=pending))
+        return RefundResult(kind=kind) if written else None
+
+    async def _error(self, seen: Seen, outcome: AttemptOutcome, code: str) -> bool:
+        return await self._write(seen, partial(refunds.answered_with_error, seen=seen, outcome=outcome, code=code))
+
+    async def _conflict(self, seen: Seen, gateway: PaymentGateway, code: str) -> RefundResult | None:
+        """The guard failed, so this request did nothing. Why, a read tells.
+
+        Ours is there: it counts. Another refund of this payment is pending by our ledger: perhaps it has failed
+        meanwhile, so it proves nothing; that one is read first. Else somebody else moved money.
+        """
+        match await self._find(gateway, seen):
+            case Found(refund_ref, pending):
+                await self._write(seen, partial(refunds.accept, seen=seen, refund_ref=refund_ref, pending=pending))
+                return None
+            case Undetermined():
+                return await self._leave_open(seen, code, error_answered=True)
+            case Absent():
+                pass
+        if not await self._error(seen, AttemptOutcome.CONFLICT, code):
+            return None
+        with database_errors():
+            async with self._engine.connect() as conn:
+                beside = await refunds.pending_beside(conn, seen.leg)
+        if not beside:
+            return RefundResult(kind=RefundKind.CONFLICT, code=code)
+        for other in beside:
+            await self.poll(other.leg.leg_id)
+        return RefundResult(kind=RefundKind.BUSY, holder=beside[0].leg.claim_no)
+
+    async def _write(self, seen: Seen, write: Callable[[AsyncConnection, ClaimHead], Awaitable[bool]]) -> bool:
+        """Write what became known, whichever way the claim goes by now. False: the row has moved."""
+        with database_errors():
+            async with self._engine.begin() as conn:
+                head = await enter(conn, seen.leg.claim_no, None)
+                return head is not None and await write(conn, head)
+
+
+def key_expired(seen: Seen, gateway: PaymentGateway) -> bool:
+    """Whether the gateway may have forgotten the key by now, and would take it for a new request."""
+    return seen.leg.key_age is not None and seen.leg.key_age >= gateway.capabilities.key_life
+
+
+def stands(seen: Seen) -> RefundResult | None:
+    """The answer that the row itself gives; None while the leg is planned."""
+    match seen.leg.state:
+        case LegState.SETTLED:
+            return RefundResult(kind=RefundKind.ACCEPTED)
+        case LegState.PENDING:
+            return RefundResult(kind=RefundKind.PENDING)
+        case LegState.REFUSED:
+            return RefundResult(kind=RefundKind.REFUSED, code=seen.leg.code)
+        case LegState.VOID:
+            return RefundResult(kind=RefundKind.FENCED)
+        case LegState.PLANNED:
+            return None

@@ -1,0 +1,241 @@
+"""Refunds at a payment gateway: refund a leg, look up what became of it, poll a pending one, check before sending."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+
+from activities.errors import FailureType, database_errors, retryable
+from activities.messages import Message
+from activities.refund_protocol import Look, Poll, RefundProtocol, RefundResult
+from activities.undisturbed import Stop, undisturbed
+from domain.claims import LegState
+from gateways.payments.port import Absent, Found, NoSuchPayment, PaymentGateway, PaymentSnapshot, Undetermined
+from store import refunds
+from store.refunds import Seen, Suspect
+
+HEARTBEAT = 2.0
+"""Seconds between heartbeats; a third of the heartbeat time-out that workflows set."""
+
+
+class RefundLeg(Message):
+    leg_id: str
+
+
+class LookUpState(StrEnum):
+    """Where a leg stands once its row, and if need be its gateway, was asked.
+
+    ABSENT: no refund of it is under way, the leg stands where it stood before its last attempt. UNKNOWN_YET: not there,
+    but it may still come. UNREACHABLE: the gateway does not tell.
+    """
+
+    ACCEPTED = "ACCEPTED"
+    PENDING = "PENDING"
+    REFUSED = "REFUSED"
+    ABSENT = "ABSENT"
+    UNKNOWN_YET = "UNKNOWN_YET"
+    UNREACHABLE = "UNREACHABLE"
+
+    @property
+    def unknown(self) -> bool:
+        """While this is so, the claim is neither undone nor goes on."""
+        return self in (LookUpState.UNKNOWN_YET, LookUpState.UNREACHABLE)
+
+
+class LookUpResult(Message):
+    """`wait`: for UNKNOWN_YET, seconds until asking again decides. `code`: for REFUSED, the gateway's."""
+
+    state: LookUpState
+    wait: float | None = None
+    code: str | None = None
+
+
+class PollResult(Message):
+    """FAILED: the leg is planned again under a new key; refund it anew."""
+
+    state: Poll
+
+
+class RefundLegs(Message):
+    leg_ids: tuple[str, ...]
+
+
+class CheckResult(Message):
+    """The first leg that its gateway could not refund, and why; both None when every leg can be."""
+
+    leg_id: str | None = None
+    code: str | None = None
+
+
+class LookAgain(Message):
+    """How many legs to look at in one go."""
+
+    limit: int = 50
+
+
+class LateRefund(Message):
+    """Money returned although the claim was undone: a case for a person."""
+
+    leg_id: str
+    claim_no: str
+    order_no: str
+    refund_ref: str
+
+
+class LookedAgain(Message):
+    looked: int
+    late: tuple[LateRefund, ...]
+
+
+class RefundActivities:
+    """`heartbeat`: seconds between heartbeats of the activities that call a gateway."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        gateways: Mapping[str, PaymentGateway],
+        protocol: RefundProtocol,
+        *,
+        heartbeat: float = HEARTBEAT,
+    ) -> None:
+        self._engine = engine
+        self._gateways = gateways
+        self._protocol = protocol
+        self._heartbeat = heartbeat
+
+    @activity.defn
+    async def refund(self, leg: RefundLeg) -> RefundResult:
+        """Refund a leg, exactly once however often this runs.
+
+        Raises retryable failures of the types GatewayDown (nothing was done) and OutcomeUnknown (looked up next time).
+        A cancel waits for the answer of a call that is under way, and writes it.
+        """
+        return await undisturbed(lambda stop: self._protocol.carry_out(leg.leg_id, stop), heartbeat=self._heartbeat)
+
+    @activity.defn(name="look_up_refund")
+    async def look_up(self, leg: RefundLeg) -> LookUpResult:
+        """Find out where a leg stands after an activity ended without an answer. Never sends anything."""
+
+        async def look(_: Stop) -> LookUpResult:
+            seen = await self._protocol.read(leg.leg_id)
+            if not seen.sent:
+                return _standing(seen)
+            match await self._protocol.look(seen):
+                case Look.WRITTEN:
+                    return _standing(await self._protocol.read(leg.leg_id))
+                case Look.TOO_EARLY:
+                    return _unknown_yet(seen)
+                case Look.NO_ANSWER:
+                    return LookUpResult(state=LookUpState.UNREACHABLE)
+
+        return await undisturbed(look, heartbeat=self._heartbeat)
+
+    @activity.defn(name="poll_refund")
+    async def poll(self, leg: RefundLeg) -> PollResult:
+        """Ask how a pending refund ended. One that failed is planned again, under a new key."""
+
+        async def ask(_: Stop) -> PollResult:
+            return PollResult(state=await self._protocol.poll(leg.leg_id))
+
+        return await undisturbed(ask, heartbeat=self._heartbeat)
+
+    @activity.defn(name="check_refunds")
+    async def check(self, legs: RefundLegs) -> CheckResult:
+        """Read each payment at its gateway before the first refund is sent, while all can still be undone.
+
+        Legs that were tried already are left out. Raises the retryable failure GatewayDown when a gateway doesn't tell.
+        """
+
+        async def ask(_: Stop) -> CheckResult:
+            with database_errors():
+                async with self._engine.connect() as conn:
+                    seen = await refunds.read_all(conn, legs.leg_ids)
+            for leg_id in legs.leg_ids:
+                if (code := await self._not_refundable(seen[leg_id])) is not None:
+                    return CheckResult(leg_id=leg_id, code=code)
+            return CheckResult()
+
+        return await undisturbed(ask, heartbeat=self._heartbeat)
+
+    @activity.defn(name="look_again_at_refunds")
+    async def look_again(self, asked: LookAgain) -> LookedAgain:
+        """Look once more, an hour and a day after a claim was undone, at refunds of it that were ever unknown.
+
+        A gateway that doesn't tell is asked again next time.
+        """
+
+        async def ask(stop: Stop) -> LookedAgain:
+            with database_errors():
+                async with self._engine.connect() as conn:
+                    suspects = await refunds.to_look_at_again(conn, asked.limit)
+            found: list[LateRefund] = []
+            looked = 0
+            for suspect in suspects:
+                stop.check()
+                outcome = await self._look_once_more(suspect)
+                looked += outcome is not None
+                if isinstance(outcome, LateRefund):
+                    found.append(outcome)
+            return LookedAgain(looked=looked, late=tuple(found))
+
+        return await undisturbed(ask, heartbeat=self._heartbeat)
+
+    async def _not_refundable(self, seen: Seen) -> str | None:
+        leg = seen.leg
+        if leg.state is not LegState.PLANNED or seen.attempt is not None:
+            return None
+        gateway = self._gateways.get(leg.gateway)
+        if gateway is None:
+            return "gateway_unknown"
+        match await gateway.read(leg.payment_ref):
+            case NoSuchPayment():
+                return "payment_unknown"
+            case PaymentSnapshot(balance):
+                return "balance_too_low" if balance < leg.amount else None
+            case Undetermined(code):
+                raise retryable(FailureType.GATEWAY_DOWN, f"{gateway.name}: {code}")
+
+    async def _look_once_more(self, suspect: Suspect) -> LateRefund | Absent | None:
+        seen = await self._protocol.read(suspect.leg_id)
+        gateway = self._gateways.get(seen.leg.gateway)
+        if gateway is None:
+            return None
+        found = await gateway.find(seen.leg.payment_ref, seen.leg.leg_id, seen.leg.amount)
+        if isinstance(found, Undetermined):
+            return None
+        refund_ref = found.refund_ref if isinstance(found, Found) else None
+        with database_errors():
+            async with self._engine.begin() as conn:
+                await refunds.looked_again(conn, suspect, refund_ref)
+        if isinstance(found, Absent):
+            return found
+        return LateRefund(
+            leg_id=suspect.leg_id,
+            claim_no=suspect.claim_no,
+            order_no=suspect.order_no,
+            refund_ref=found.refund_ref,
+        )
+
+
+_STATES: Mapping[LegState, LookUpState] = {
+    LegState.SETTLED: LookUpState.ACCEPTED,
+    LegState.PENDING: LookUpState.PENDING,
+    LegState.REFUSED: LookUpState.REFUSED,
+    LegState.PLANNED: LookUpState.ABSENT,
+    LegState.VOID: LookUpState.ABSENT,
+}
+
+
+def _standing(seen: Seen) -> LookUpResult:
+    if seen.sent:
+        return _unknown_yet(seen)
+    state = _STATES[seen.leg.state]
+    return LookUpResult(state=state, code=seen.leg.code if state is LookUpState.REFUSED else None)
+
+
+def _unknown_yet(seen: Seen) -> LookUpResult:
+    wait = 0.0 if seen.attempt is None else max(0.0, seen.attempt.settles_in.total_seconds())
+    return LookUpResult(state=LookUpState.UNKNOWN_YET, wait=wait)
