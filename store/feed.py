@@ -60,7 +60,7 @@ class FedCoupon:
 
     coupon_no: str
     member_no: str | None
-    promotion: Promotion | None
+    promotion: Promotion
     name: str | None
     expires_at: datetime | None
     used_order_no: str | None
@@ -200,7 +200,7 @@ async def get_coupon(conn: AsyncConnection, coupon_no: str) -> FedCoupon | None:
     row = (await conn.execute(_columns_of(coupons, FedCoupon).where(coupons.c.coupon_no == coupon_no))).one_or_none()
     if row is None:
         return None
-    return FedCoupon(**{**row._mapping, "promotion": Promotion(row.promotion) if row.promotion else None})
+    return FedCoupon(**{**row._mapping, "promotion": Promotion(row.promotion)})
 
 
 # --- orders -----------------------------------------------------------------------------------------------------------
@@ -461,11 +461,11 @@ def _payment_rows(order: Order) -> list[Mapping[str, Any]]:
 
 async def move_line(
     conn: AsyncConnection, order_no: str, line_no: int, status: LineStatus, quantity: int | None
-) -> None:
-    """Move the units left of a line forward to `status`; `quantity` is how many the sender believes are left.
+) -> int:
+    """Move the units left of a line forward to `status`, and answer how many they are.
 
-    Raises NOT_FOUND for an order or line that is not known, and what `domain.moving.check_move` raises. Moving to the
-    status that the line has changes nothing.
+    `quantity` is how many the sender believes are left. Raises NOT_FOUND for an order or line that is not known, and
+    what `domain.moving.check_move` raises. Moving to the status that the line has changes nothing.
     """
     if not await fence.lock_order(conn, order_no):
         raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=order_no)
@@ -476,6 +476,7 @@ async def move_line(
         raise Refusal(Code.NOT_FOUND, "line.unknown", order_no=order_no, line_no=line_no)
     check_move(state, line, status, quantity)
     await _set_statuses(conn, order_no, {line_no: status})
+    return state.units_left(line)
 
 
 async def _lock_lines(conn: AsyncConnection, order_no: str, line_nos: Iterable[int]) -> None:

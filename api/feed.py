@@ -1,0 +1,308 @@
+"""How the shop's systems bring what claims need, and how anyone checks what came of them.
+
+Feeding needs the role `feed`. Staff of any role reads everything; members and guests read what is theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request
+
+from api import passwords, texts
+from api.callers import Caller, CallerRoute, TheAccess, TheCaller, allow
+from api.codes import CLAIM_BUSINESS, ClaimBusiness, Medium
+from api.envelope import Envelope, ok
+from api.parts import Parts, TheParts
+from api.schemas.audit import (
+    AuditView,
+    BooksView,
+    FindingEntry,
+    FindingsView,
+    InboxView,
+    NoticeEntry,
+    audit_view,
+    books_view,
+)
+from api.schemas.feed import (
+    BenefitWire,
+    ClaimEntry,
+    CouponWire,
+    FedOrderWire,
+    GroupWire,
+    ItemWire,
+    LineView,
+    MemberWire,
+    MovedLine,
+    MoveWire,
+    OrderView,
+    PaymentWire,
+    WrittenOrder,
+)
+from api.schemas.fields import LARGEST_COUNT, Number, yes_no
+from api.tokens import Role
+from domain.claims import ClaimKind
+from domain.eligibility import Gates, Possible
+from domain.orders import Line, OrderState
+from domain.refusals import Code, Refusal
+from store import feed, guests, orders, reads
+
+router = APIRouter(prefix="/v1", route_class=CallerRoute, tags=["feed"])
+
+READERS = (Role.FEED, Role.VIEW, Role.OPERATE)
+AUDITORS = (Role.VIEW, Role.OPERATE)
+
+GoodsNo = Annotated[Number, Path(alias="goodsNo")]
+VariantNo = Annotated[Number, Path(alias="itmNo")]
+MemberNo = Annotated[Number, Path(alias="mbrNo")]
+CouponNo = Annotated[Number, Path(alias="cpnNo")]
+OrderNo = Annotated[Number, Path(alias="ordNo")]
+PathLineNo = Annotated[int, Path(alias="ordSeq", ge=1, le=LARGEST_COUNT)]
+OrderPassword = Annotated[str | None, Header(alias="X-Order-Password", max_length=512)]
+
+# --- items ------------------------------------------------------------------------------------------------------------
+
+
+@router.put("/items/{goodsNo}/{itmNo}")
+@allow(Role.FEED)
+async def put_item(goods_no: GoodsNo, variant_no: VariantNo, body: ItemWire, parts: TheParts) -> Envelope[ItemWire]:
+    """Write an item; its stock becomes what is sent."""
+    async with parts.database.writing() as conn:
+        await feed.put_item(conn, body.to_item(goods_no, variant_no))
+    return ok(body)
+
+
+@router.get("/items/{goodsNo}/{itmNo}")
+@allow(*READERS)
+async def get_item(goods_no: GoodsNo, variant_no: VariantNo, parts: TheParts) -> Envelope[ItemWire]:
+    """The item, with its stock as it stands."""
+    async with parts.database.reading() as conn:
+        item = await orders.load_item(conn, goods_no, variant_no)
+    if item is None:
+        raise Refusal(Code.NOT_FOUND, "item.unknown", goods_no=goods_no, variant_no=variant_no)
+    return ok(ItemWire.of(item))
+
+
+# --- members and coupons ----------------------------------------------------------------------------------------------
+
+
+@router.put("/members/{mbrNo}")
+@allow(Role.FEED)
+async def put_member(member_no: MemberNo, body: MemberWire, parts: TheParts) -> Envelope[MemberWire]:
+    """Write a member; the balances become what is sent."""
+    async with parts.database.writing() as conn:
+        await feed.put_member(conn, body.to_member(member_no))
+    return ok(body)
+
+
+@router.get("/members/{mbrNo}")
+@allow(Role.MEMBER, *READERS)
+async def get_member(member_no: MemberNo, caller: TheCaller, parts: TheParts) -> Envelope[MemberWire]:
+    """The member, with the balances as they stand."""
+    async with parts.database.reading() as conn:
+        member = await feed.get_member(conn, member_no)
+    if member is None or not _is_theirs(caller, member_no):
+        raise Refusal(Code.NOT_FOUND, "member.unknown", member_no=member_no)
+    return ok(MemberWire.of(member))
+
+
+@router.get("/members/{mbrNo}/inbox")
+@allow(Role.MEMBER, *READERS)
+async def get_inbox(
+    member_no: MemberNo,
+    caller: TheCaller,
+    parts: TheParts,
+    size: Annotated[int, Query(ge=1, le=100)] = 50,
+    after: Annotated[str | None, Query(max_length=200)] = None,
+) -> Envelope[InboxView]:
+    """The member's notices, newest first."""
+    async with parts.database.reading() as conn:
+        member = await feed.get_member(conn, member_no)
+        found = await reads.inbox(conn, member_no, limit=size + 1, after=after)
+    if member is None or not _is_theirs(caller, member_no):
+        raise Refusal(Code.NOT_FOUND, "member.unknown", member_no=member_no)
+    shown = found[:size]
+    return ok(
+        InboxView(
+            notices=[NoticeEntry.of(notice) for notice in shown],
+            next=shown[-1].notice_id if len(found) > size else None,
+        )
+    )
+
+
+@router.put("/coupons/{cpnNo}")
+@allow(Role.FEED)
+async def put_coupon(coupon_no: CouponNo, body: CouponWire, parts: TheParts) -> Envelope[CouponWire]:
+    """Write a coupon. One that a claim gave back can't be set back to that order."""
+    async with parts.database.writing() as conn:
+        await feed.put_coupon(conn, body.to_coupon(coupon_no))
+    return ok(body)
+
+
+@router.get("/coupons/{cpnNo}")
+@allow(Role.MEMBER, *READERS)
+async def get_coupon(coupon_no: CouponNo, caller: TheCaller, parts: TheParts) -> Envelope[CouponWire]:
+    """The coupon as it stands."""
+    async with parts.database.reading() as conn:
+        coupon = await feed.get_coupon(conn, coupon_no)
+    if coupon is None or not _is_theirs(caller, coupon.member_no):
+        raise Refusal(Code.NOT_FOUND, "coupon.unknown", coupon_no=coupon_no)
+    return ok(CouponWire.of(coupon))
+
+
+def _is_theirs(caller: Caller, member_no: str | None) -> bool:
+    """Another member's answers exactly as one that does not exist."""
+    return caller.staff or (member_no is not None and caller.member_no == member_no)
+
+
+# --- orders -----------------------------------------------------------------------------------------------------------
+
+
+@router.put("/orders/{ordNo}")
+@allow(Role.FEED)
+async def put_order(order_no: OrderNo, body: FedOrderWire, parts: TheParts) -> Envelope[WrittenOrder]:
+    """Write an order as a whole; with claims, only a line's status can still move forward."""
+    if (body.member_no is None) != (body.password is not None):
+        code = Code.REQUIRED if body.member_no is None else Code.BAD_VALUE
+        raise Refusal(code, "guest.password", field="umemPwd")
+    fed = body.to_order(order_no, await _password_hash(parts, order_no, body.password))
+    async with parts.database.writing() as conn:
+        await feed.put_order(conn, fed)
+    return ok(WrittenOrder(order_no=order_no))
+
+
+async def _password_hash(parts: Parts, order_no: str, password: str | None) -> str | None:
+    """The hash that is there while the password is the same, so that a repeat changes nothing; else a new one."""
+    if password is None:
+        return None
+    async with parts.database.reading() as conn:
+        owner = await guests.owner(conn, order_no)
+    known = owner.password_hash if owner else None
+    if known is not None and await asyncio.to_thread(passwords.matches, known, password):
+        return known
+    return await asyncio.to_thread(passwords.hash_password, password)
+
+
+@router.post("/orders/{ordNo}/lines/{ordSeq}/status")
+@allow(Role.FEED)
+async def move_line(order_no: OrderNo, line_no: PathLineNo, body: MoveWire, parts: TheParts) -> Envelope[MovedLine]:
+    """Move the units left of a line forward. The warehouse learns here when fewer are left than it believes."""
+    async with parts.database.writing() as conn:
+        left = await feed.move_line(conn, order_no, line_no, body.status, body.quantity)
+    return ok(MovedLine(order_no=order_no, line_no=line_no, status=body.status, quantity=left))
+
+
+@router.get("/orders/{ordNo}")
+@allow(Role.GUEST, Role.MEMBER, *READERS)
+async def get_order(
+    order_no: OrderNo,
+    request: Request,
+    caller: TheCaller,
+    access: TheAccess,
+    parts: TheParts,
+    password: OrderPassword = None,
+) -> Envelope[OrderView]:
+    """The order as it stands, and per line whether it can be cancelled or changed, and why not."""
+    await access.prove(caller, order_no, _header_text(password))
+    async with parts.database.reading() as conn:
+        state = await orders.load_state(conn, order_no)
+        if state is None:
+            raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=order_no)
+        fed = await feed.with_buyer(conn, state.order)
+        claims = await reads.claims_of_order(conn, order_no)
+    return ok(_order_view(state, fed, claims, caller, texts.language_of(request)))
+
+
+def _header_text(value: str | None) -> str | None:
+    """Headers arrive as Latin-1; a password outside ASCII was sent as UTF-8."""
+    if value is None:
+        return None
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
+def _order_view(
+    state: OrderState, fed: feed.FedOrder, claims: list[reads.ClaimSummary], caller: Caller, language: str
+) -> OrderView:
+    gates = Gates(state, caller.actor)
+    return OrderView(
+        order_no=fed.order.order_no,
+        member_no=fed.order.member_no,
+        buyer_name=fed.buyer_name,
+        email=fed.email,
+        phone=fed.phone,
+        medium=Medium(fed.medium),
+        currency=fed.order.currency,
+        ordered_at=fed.order.ordered_at,
+        groups=[GroupWire.of(group) for group in fed.order.groups],
+        lines=[_line_view(state, line, gates, language) for line in fed.order.lines],
+        benefits=[BenefitWire.of(benefit) for benefit in fed.order.benefits],
+        payments=[PaymentWire.of(payment) for payment in fed.order.payments],
+        claims=[_claim_entry(claim) for claim in claims],
+    )
+
+
+def _line_view(state: OrderState, line: Line, gates: Gates, language: str) -> LineView:
+    cancel, change = gates.cancellable(line), gates.changeable(line)
+    return LineView(
+        line_no=line.line_no,
+        goods_no=line.goods_no,
+        goods_name=line.goods_name,
+        variant_no=line.variant_no,
+        variant_name=line.variant_name,
+        quantity=line.quantity,
+        price=line.price,
+        group_no=line.group_no,
+        status=line.status,
+        tax_free=yes_no(line.tax_free),
+        units_gone=state.units_gone(line.line_no),
+        can_cancel=yes_no(cancel.units > 0),
+        cancel_reason=_reason(cancel, language),
+        can_change=yes_no(change.units > 0),
+        change_reason=_reason(change, language),
+    )
+
+
+def _reason(possible: Possible, language: str) -> str | None:
+    return texts.refusal(possible.why_not, language) if possible.why_not else None
+
+
+def _claim_entry(claim: reads.ClaimSummary) -> ClaimEntry:
+    cancel = claim.kind is ClaimKind.CANCEL
+    return ClaimEntry(
+        claim_no=claim.claim_no,
+        business=CLAIM_BUSINESS.number(ClaimBusiness.CANCEL if cancel else ClaimBusiness.OPTION_CHANGE),
+        status=claim.status.value,
+        line_nos=list(claim.line_nos),
+        refund=claim.refund,
+        extra=claim.extra,
+        opened_at=claim.opened_at,
+    )
+
+
+# --- the audit --------------------------------------------------------------------------------------------------------
+
+
+@router.get("/audit/{ordNo}")
+@allow(*AUDITORS)
+async def get_audit(order_no: OrderNo, parts: TheParts) -> Envelope[AuditView]:
+    """Every movement of money, stock, coupons and credits of an order with its claim, and the order's books."""
+    async with parts.database.reading() as conn:
+        audit = await reads.audit(conn, order_no)
+    if audit is None:
+        raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=order_no)
+    return ok(audit_view(audit))
+
+
+@router.get("/audit")
+@allow(*AUDITORS)
+async def get_findings(parts: TheParts, size: Annotated[int, Query(ge=1, le=1000)] = 100) -> Envelope[FindingsView]:
+    """Orders whose money does not add up, reckoned now, and what the sweeper found: at most `size` of each."""
+    async with parts.database.reading() as conn:
+        unbalanced = await reads.unbalanced(conn, size)
+        found = await reads.open_findings(conn, limit=size)
+    listed: list[BooksView] = [books_view(books) for books in unbalanced]
+    return ok(FindingsView(unbalanced=listed, findings=[FindingEntry.of(finding) for finding in found]))

@@ -1,0 +1,398 @@
+"""What the shop's systems send and read back: items, members, coupons, orders, and the status of a line.
+
+Unknown fields are refused: a misspelt amount must not silently be 0. Amounts are integer minor units.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticKnownError
+
+from api.codes import LINE_STATUS, MEANS, MEDIUM, PAYMENT_STATUS, PROMOTION, SALE_METHOD, SALE_STATUS, Medium
+from api.schemas.fields import Amount, LineNo, Name, Number, Password, Quantity, StrictWire, Wire, YesNo, yes_no
+from domain.orders import (
+    Benefit,
+    DeliveryGroup,
+    Item,
+    Line,
+    LineStatus,
+    Means,
+    Order,
+    Payment,
+    PaymentStatus,
+    Promotion,
+    SaleMethod,
+    SaleStatus,
+)
+from domain.refusals import Code, Refusal
+from store.feed import FedCoupon, FedMember, FedOrder
+
+MOST_ROWS = 2000
+"""Of one list of an order."""
+
+_LOOKS_LIKE_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]")
+
+
+def _only_text(given: object) -> object:
+    # Bare numbers would be read as seconds since 1970.
+    if isinstance(given, datetime):
+        return given
+    if not isinstance(given, str) or not _LOOKS_LIKE_A_TIME.match(given):
+        raise PydanticKnownError("datetime_type")
+    return given
+
+
+def _to_utc(given: datetime) -> datetime:
+    try:
+        return given.astimezone(UTC)
+    except OverflowError as error:
+        raise PydanticKnownError("datetime_type") from error
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_to_utc)]
+"""ISO 8601 with an offset; kept in UTC."""
+Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")]
+Phone = Annotated[str, StringConstraints(max_length=30, pattern=r"^[0-9+()* -]{3,30}$")]
+
+# --- items ------------------------------------------------------------------------------------------------------------
+
+
+class OptionWire(StrictWire):
+    name: Name = Field(alias="optNm", examples=["Colour"])
+    value: Name = Field(alias="optVal", examples=["Red"])
+
+
+class ItemWire(StrictWire):
+    """One variant of some goods; its numbers are in the path."""
+
+    goods_name: Name = Field(alias="goodsNm")
+    variant_name: Name = Field(alias="itmNm")
+    options: list[OptionWire] = Field(alias="optList", max_length=20)
+    price: Amount = Field(alias="salePrc")
+    sale_status: Annotated[SaleStatus, SALE_STATUS] = Field(alias="saleStatCd")
+    sale_method: Annotated[SaleMethod, SALE_METHOD] = Field(alias="saleMethCd")
+    stock: Amount = Field(alias="stockQty")
+
+    def to_item(self, goods_no: str, variant_no: str) -> Item:
+        return Item(
+            goods_no=goods_no,
+            variant_no=variant_no,
+            goods_name=self.goods_name,
+            variant_name=self.variant_name,
+            options=tuple((option.name, option.value) for option in self.options),
+            price=self.price,
+            sale_status=self.sale_status,
+            sale_method=self.sale_method,
+            stock=self.stock,
+        )
+
+    @classmethod
+    def of(cls, item: Item) -> Self:
+        return cls(
+            goods_name=item.goods_name,
+            variant_name=item.variant_name,
+            options=[OptionWire(name=name, value=value) for name, value in item.options],
+            price=item.price,
+            sale_status=item.sale_status,
+            sale_method=item.sale_method,
+            stock=item.stock,
+        )
+
+
+# --- members and coupons ----------------------------------------------------------------------------------------------
+
+
+class MemberWire(StrictWire):
+    """A member and the balances of own credits. One that only an order has named so far has no name."""
+
+    name: Name | None = Field(alias="mbrNm")
+    email: Email | None = Field(None, alias="email")
+    phone: Phone | None = Field(None, alias="phone")
+    mileage: Amount = Field(alias="mileage")
+    deposit: Amount = Field(alias="deposit")
+
+    def to_member(self, member_no: str) -> FedMember:
+        return FedMember(
+            member_no=member_no,
+            name=self.name,
+            email=self.email,
+            phone=self.phone,
+            mileage=self.mileage,
+            deposit=self.deposit,
+        )
+
+    @classmethod
+    def of(cls, member: FedMember) -> Self:
+        return cls(
+            name=member.name,
+            email=member.email,
+            phone=member.phone,
+            mileage=member.mileage,
+            deposit=member.deposit,
+        )
+
+
+class CouponWire(StrictWire):
+    """A coupon; `usedOrdNo` null: unused, `expDtm` null: it never expires."""
+
+    member_no: Number | None = Field(alias="mbrNo")
+    promotion: Annotated[Promotion, PROMOTION] = Field(alias="promoTypCd")
+    name: Name | None = Field(alias="cpnNm")
+    expires_at: Moment | None = Field(alias="expDtm")
+    used_order_no: Number | None = Field(alias="usedOrdNo")
+
+    def to_coupon(self, coupon_no: str) -> FedCoupon:
+        return FedCoupon(
+            coupon_no=coupon_no,
+            member_no=self.member_no,
+            promotion=self.promotion,
+            name=self.name,
+            expires_at=self.expires_at,
+            used_order_no=self.used_order_no,
+        )
+
+    @classmethod
+    def of(cls, coupon: FedCoupon) -> Self:
+        return cls(
+            member_no=coupon.member_no,
+            promotion=coupon.promotion,
+            name=coupon.name,
+            expires_at=coupon.expires_at,
+            used_order_no=coupon.used_order_no,
+        )
+
+
+# --- orders -----------------------------------------------------------------------------------------------------------
+
+
+class GroupWire(StrictWire):
+    """Lines shipped together: `paidDlexAmt` is what the order paid for it after the shipping coupon's `dlexDcAmt`."""
+
+    group_no: Number = Field(alias="deliGrpNo")
+    policy_no: Number = Field(alias="deliPolcNo")
+    free_from: Amount = Field(alias="stdAmt", description="Free at or above; 0: no threshold.")
+    fee: Amount = Field(alias="dlexAmt", description="The policy's fee.")
+    fee_discount: Amount = Field(alias="dlexDcAmt")
+    fee_paid: Amount = Field(alias="paidDlexAmt")
+    coupon_no: Number | None = Field(None, alias="cpnNo")
+
+    def to_group(self) -> DeliveryGroup:
+        return DeliveryGroup(
+            group_no=self.group_no,
+            policy_no=self.policy_no,
+            free_from=self.free_from,
+            fee=self.fee,
+            fee_discount=self.fee_discount,
+            fee_paid=self.fee_paid,
+            coupon_no=self.coupon_no,
+        )
+
+    @classmethod
+    def of(cls, group: DeliveryGroup) -> Self:
+        return cls(
+            group_no=group.group_no,
+            policy_no=group.policy_no,
+            free_from=group.free_from,
+            fee=group.fee,
+            fee_discount=group.fee_discount,
+            fee_paid=group.fee_paid,
+            coupon_no=group.coupon_no,
+        )
+
+
+class LineShape(Wire):
+    """`ordQty` units of one variant at `salePrc` each."""
+
+    line_no: LineNo = Field(alias="ordSeq")
+    goods_no: Number = Field(alias="goodsNo")
+    goods_name: Name = Field(alias="goodsNm")
+    variant_no: Number = Field(alias="itmNo")
+    variant_name: Name = Field(alias="itmNm")
+    quantity: Quantity = Field(alias="ordQty")
+    price: Amount = Field(alias="salePrc")
+    group_no: Number = Field(alias="deliGrpNo")
+    status: Annotated[LineStatus, LINE_STATUS] = Field(alias="ordDtlStatCd")
+    tax_free: YesNo = Field("N", alias="taxFreeYn")
+    gift: YesNo = Field("N", alias="giftYn")
+
+
+class FedLineWire(LineShape, StrictWire):
+    def to_line(self) -> Line:
+        """Raises BAD_VALUE for a gift: they can't be fed yet."""
+        if self.gift == "Y":
+            raise Refusal(Code.BAD_VALUE, "line.gift", line_no=self.line_no)
+        return Line(
+            line_no=self.line_no,
+            goods_no=self.goods_no,
+            goods_name=self.goods_name,
+            variant_no=self.variant_no,
+            variant_name=self.variant_name,
+            quantity=self.quantity,
+            price=self.price,
+            group_no=self.group_no,
+            status=self.status,
+            tax_free=self.tax_free == "Y",
+        )
+
+
+class LineView(LineShape):
+    """The line as it stands, and what the caller may do to it now."""
+
+    units_gone: int = Field(alias="cnclQty", description="Units held or cancelled.")
+    can_cancel: YesNo = Field(alias="cnclPsbYn")
+    cancel_reason: str | None = Field(alias="cnclReason", description="Why it can't be cancelled.")
+    can_change: YesNo = Field(alias="optChgPsbYn")
+    change_reason: str | None = Field(alias="optChgReason", description="Why its option can't be changed.")
+
+
+class ShareWire(StrictWire):
+    line_no: LineNo = Field(alias="ordSeq")
+    amount: Amount = Field(alias="dcAmt")
+
+
+class BenefitWire(StrictWire):
+    """A goods or basket coupon used on the order; `dcAmt` is the sum of its shares."""
+
+    coupon_no: Number = Field(alias="cpnNo")
+    promotion: Annotated[Promotion, PROMOTION] = Field(alias="promoTypCd")
+    amount: Amount = Field(alias="dcAmt")
+    minimum: Amount = Field(0, alias="minAmt")
+    shares: list[ShareWire] = Field(alias="shareList", min_length=1, max_length=MOST_ROWS)
+
+    def to_benefit(self) -> Benefit:
+        """Raises BAD_VALUE when it names a line twice."""
+        shares: dict[int, int] = {}
+        for share in self.shares:
+            if share.line_no in shares:
+                raise Refusal(Code.BAD_VALUE, "line.repeated", line_no=share.line_no, coupon_no=self.coupon_no)
+            shares[share.line_no] = share.amount
+        return Benefit(
+            coupon_no=self.coupon_no,
+            promotion=self.promotion,
+            amount=self.amount,
+            minimum=self.minimum,
+            shares=shares,
+        )
+
+    @classmethod
+    def of(cls, benefit: Benefit) -> Self:
+        return cls(
+            coupon_no=benefit.coupon_no,
+            promotion=benefit.promotion,
+            amount=benefit.amount,
+            minimum=benefit.minimum,
+            shares=[ShareWire(line_no=line_no, amount=amount) for line_no, amount in benefit.shares.items()],
+        )
+
+
+class PaymentWire(StrictWire):
+    payment_no: Number = Field(alias="payNo")
+    means: Annotated[Means, MEANS] = Field(alias="payWayCd")
+    amount: Amount = Field(alias="payAmt")
+    status: Annotated[PaymentStatus, PAYMENT_STATUS] = Field(alias="payStatCd")
+    gateway: Number | None = Field(None, alias="gateway", description="Which gateway took it.")
+    gateway_ref: Number | None = Field(None, alias="pgTid", description="The gateway's own number of it.")
+    partial_cancel: YesNo = Field(alias="partCnclPsbYn", description="Whether it can be refunded in part.")
+
+    def to_payment(self) -> Payment:
+        return Payment(
+            payment_no=self.payment_no,
+            means=self.means,
+            amount=self.amount,
+            status=self.status,
+            gateway=self.gateway,
+            gateway_ref=self.gateway_ref,
+            partial_cancel=self.partial_cancel == "Y",
+        )
+
+    @classmethod
+    def of(cls, payment: Payment) -> Self:
+        return cls(
+            payment_no=payment.payment_no,
+            means=payment.means,
+            amount=payment.amount,
+            status=payment.status,
+            gateway=payment.gateway,
+            gateway_ref=payment.gateway_ref,
+            partial_cancel=yes_no(payment.partial_cancel),
+        )
+
+
+class OrderShape(Wire):
+    member_no: Number | None = Field(alias="mbrNo", description="null: a guest's order.")
+    buyer_name: Name = Field(alias="ordManNm")
+    email: Email | None = Field(None, alias="email")
+    phone: Phone | None = Field(None, alias="phone")
+    medium: Annotated[Medium, MEDIUM] = Field(alias="ordMediaCd")
+    currency: str = Field(alias="currency", pattern=r"^[A-Z]{3}$", description="ISO 4217.")
+    ordered_at: Moment = Field(alias="ordDtm")
+    groups: list[GroupWire] = Field(alias="deliGrpList", min_length=1, max_length=MOST_ROWS)
+    benefits: list[BenefitWire] = Field(default_factory=list, alias="benefitList", max_length=MOST_ROWS)
+    payments: list[PaymentWire] = Field(alias="payList", max_length=50)
+
+
+class FedOrderWire(OrderShape, StrictWire):
+    """An order as a checkout left it: lines − shares + paid shipping = payments."""
+
+    password: Password | None = Field(None, alias="umemPwd", description="Guests only.")
+    lines: list[FedLineWire] = Field(alias="ordDtlList", min_length=1, max_length=MOST_ROWS)
+
+    def to_order(self, order_no: str, password_hash: str | None) -> FedOrder:
+        """Raises BAD_VALUE for what a schema can't see: gifts, a coupon that names a line twice."""
+        return FedOrder(
+            order=Order(
+                order_no=order_no,
+                member_no=self.member_no,
+                currency=self.currency,
+                ordered_at=self.ordered_at,
+                groups=tuple(group.to_group() for group in self.groups),
+                lines=tuple(line.to_line() for line in self.lines),
+                benefits=tuple(benefit.to_benefit() for benefit in self.benefits),
+                payments=tuple(payment.to_payment() for payment in self.payments),
+            ),
+            buyer_name=self.buyer_name,
+            email=self.email,
+            phone=self.phone,
+            medium=self.medium.value,
+            password_hash=password_hash,
+        )
+
+
+class WrittenOrder(Wire):
+    order_no: str = Field(alias="ordNo")
+
+
+class MoveWire(StrictWire):
+    """Moves the units left of a line; `qty` is how many the sender believes are left."""
+
+    status: Annotated[LineStatus, LINE_STATUS] = Field(alias="ordDtlStatCd")
+    quantity: Quantity | None = Field(None, alias="qty", description="Needed once a unit is held or cancelled.")
+
+
+class MovedLine(Wire):
+    order_no: str = Field(alias="ordNo")
+    line_no: int = Field(alias="ordSeq")
+    status: Annotated[LineStatus, LINE_STATUS] = Field(alias="ordDtlStatCd")
+    quantity: int = Field(alias="qty", description="Units left, all of which moved.")
+
+
+class ClaimEntry(Wire):
+    claim_no: str = Field(alias="claimNo")
+    business: str = Field(alias="claimBusinessType", description="10 cancel, 40 option change.")
+    status: str = Field(alias="claimStatCd")
+    line_nos: list[int] = Field(alias="ordSeqList")
+    refund: int = Field(alias="totRfdAmt")
+    extra: int = Field(alias="addPayAmt")
+    opened_at: datetime = Field(alias="claimDtm")
+
+
+class OrderView(OrderShape):
+    """The order as it stands. Fed amounts and `ordQty` never change; passwords are never told."""
+
+    order_no: str = Field(alias="ordNo")
+    lines: list[LineView] = Field(alias="ordDtlList")
+    claims: list[ClaimEntry] = Field(alias="claimList")
