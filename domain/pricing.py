@@ -13,7 +13,18 @@ from itertools import chain
 
 from domain.allocation import share_of_ranges, spread
 from domain.costs import CostKind, CostRow, Costs, CouponCause, FreedCoupon, Rule, Selection
-from domain.orders import Benefit, DeliveryGroup, Fault, Held, Line, Means, OrderState, Promotion
+from domain.orders import (
+    Benefit,
+    DeliveryGroup,
+    Fault,
+    Held,
+    Line,
+    Means,
+    OrderState,
+    PaymentStatus,
+    Promotion,
+)
+from domain.refusals import Code, Refusal
 from domain.units import held_by_line, take
 
 GOODS_COUPONS = frozenset({Promotion.GOODS, Promotion.DOUBLE})
@@ -88,13 +99,15 @@ def price(state: OrderState, selection: Sequence[Selection], fault: Fault, at: d
     """What cancelling `selection` at `fault` returns or costs, on top of the claims that stand.
 
     `at` is when the quote was made, or of acceptance without one: it decides which coupons had expired. The selection
-    must have passed `domain.eligibility.check_cancel`; `ValueError` when it names units that aren't there, or when the
-    payments don't hold what is to go back. The same arguments always give the same result, rows included.
+    must have passed `domain.eligibility.check_cancel`; `ValueError` when it names units that aren't there. Raises
+    WHOLE_ONLY when the payments don't hold what is to go back, see `_check_held`. The same arguments always give the
+    same result, rows included.
     """
     situation = survey(state, selection, fault, at)
     stages = (_settle_goods(situation), _settle_coupons(situation), _settle_shipping(situation))
     rows = tuple(chain.from_iterable(stage.rows for stage in stages))
     net = sum(row.amount for row in rows)
+    _check_held(state, net)
     legs = spread(max(net, 0), state.order.payments)
     return Costs(
         currency=state.order.currency,
@@ -105,6 +118,17 @@ def price(state: OrderState, selection: Sequence[Selection], fault: Fault, at: d
         extra=max(-net, 0),
         needs_account=any(leg.means is Means.VIRTUAL_ACCOUNT for leg in legs),
     )
+
+
+def _check_held(state: OrderState, net: int) -> None:
+    """Refuses units that would return more than the order still holds.
+
+    Several coupons that make a line almost free, each rounded by itself, can leave the units that stay worth a little
+    less than nothing. All that is left together never is, so the whole can always be cancelled.
+    """
+    held = sum(payment.left for payment in state.order.payments if payment.status is PaymentStatus.PAID)
+    if net > held:
+        raise Refusal(Code.WHOLE_ONLY, "order.rounding", refund=net, held=held, currency=state.order.currency)
 
 
 def survey(state: OrderState, selection: Sequence[Selection], fault: Fault, at: datetime) -> Situation:

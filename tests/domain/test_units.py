@@ -9,6 +9,7 @@ import pytest
 from domain.allocation import share_of_first, share_of_units
 from domain.costs import CostKind, Selection
 from domain.orders import Fault, Held
+from domain.refusals import Code, Refusal
 from domain.units import take
 from tests.support.orders import Story, basket_coupon, fresh, goods_coupon, held_claim, line, order
 
@@ -40,6 +41,17 @@ def test_units_that_cost_less_than_their_rounded_shares_cost_extra_and_come_out_
     story = Story.of(order(line(1, 1, 2), benefits=coupons))
     first, second = story.cancel({1: 1}), story.cancel({1: 1})
     assert (first.refund, first.extra, second.refund, second.extra) == (0, 1, 1, 0)
+
+
+def test_units_of_a_line_made_free_by_several_coupons_never_return_more_than_was_paid() -> None:
+    """Two units of five would return 1 although nothing was paid: by rounding the other three are worth −1."""
+    coupons = [goods_coupon("B1", 1, 1), goods_coupon("B2", 1, 1), goods_coupon("B3", 1, 3)]
+    story = Story.of(order(line(1, 1, 5), benefits=coupons))
+    with pytest.raises(Refusal) as caught:
+        story.quote({1: 2})
+    assert (caught.value.code, caught.value.reason) == (Code.WHOLE_ONLY, "order.rounding")
+    whole = story.cancel({1: 5})
+    assert (whole.refund, whole.extra) == (0, 0)
 
 
 def test_a_claim_takes_the_lowest_free_units() -> None:
