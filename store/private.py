@@ -1,0 +1,45 @@
+"""Private parts of a request (a refund account, free text): encrypted before they reach the database.
+
+AES-256-GCM under a key of this purpose alone. A row's ciphertext is a 12-byte nonce and what it was used for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.keys import derive
+from store.tables import private_parts
+
+_NONCE = 12
+
+
+class Vault:
+    """Seals and opens private parts. Raises cryptography's InvalidTag when they were sealed under another secret."""
+
+    def __init__(self, service_secret: str) -> None:
+        self._cipher = AESGCM(derive(service_secret, "private parts"))
+
+    def seal(self, parts: Mapping[str, str]) -> bytes:
+        nonce = os.urandom(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, json.dumps(dict(parts)).encode(), None)
+
+    def open(self, ciphertext: bytes) -> dict[str, str]:
+        opened: dict[str, str] = json.loads(self._cipher.decrypt(ciphertext[:_NONCE], ciphertext[_NONCE:], None))
+        return opened
+
+
+async def keep(conn: AsyncConnection, ciphertext: bytes) -> int:
+    kept = await conn.execute(insert(private_parts).values(ciphertext=ciphertext).returning(private_parts.c.private_id))
+    return int(kept.scalar_one())
+
+
+async def find(conn: AsyncConnection, private_id: int) -> bytes | None:
+    found = await conn.execute(select(private_parts.c.ciphertext).where(private_parts.c.private_id == private_id))
+    return found.scalar_one_or_none()
