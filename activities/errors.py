@@ -1,7 +1,7 @@
-"""Failures of activities that Temporal retries, under stable type names that a workflow can decide by.
+"""Failures of activities that Temporal retries, under stable type names that a workflow decides by.
 
-Whatever is not named here or refused (`activities.refusals`) is a bug: it is retried like the rest, and then the claim
-is parked as one.
+Whatever is neither named here nor a refusal (`activities.refusals`) is a bug: it is retried like the rest, and then the
+claim is parked as one.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from enum import StrEnum
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from store.failures import FAILURES, Trouble, trouble
+from store.failures import FAILURES, passes
 
 
 class FailureType(StrEnum):
     """`type` of the retryable failures."""
 
-    DATABASE_BUSY = Trouble.BUSY.value
-    DATABASE_AWAY = Trouble.AWAY.value
+    DATABASE = "Database"
+    """The database was away or too busy."""
     GATEWAY_DOWN = "GatewayDown"
     """The gateway could not be asked, or answered with an error that passes. Certainly nothing was done."""
     OUTCOME_UNKNOWN = "OutcomeUnknown"
@@ -42,8 +42,7 @@ def database_errors() -> Iterator[None]:
     try:
         yield
     except FAILURES as error:
-        kind = trouble(error)
-        if kind is None:
+        if not passes(error):
             raise
-        activity.logger.warning("database trouble", extra={"kind": kind.value}, exc_info=error)
-        raise retryable(FailureType(kind.value), "the database did not answer in time") from None
+        activity.logger.warning("the database did not answer in time", exc_info=error)
+        raise retryable(FailureType.DATABASE, "the database did not answer in time") from None

@@ -117,12 +117,25 @@ class RefundProtocol:
         self._clock = clock
 
     async def carry_out(self, leg_id: str, stop: Stop) -> RefundResult:
-        """One try. Raises a retryable failure while nothing can be told yet, or nothing could be done."""
+        """One try, which sends at most once. Raises a retryable failure when nothing can be told, or was done, yet."""
+        sent = False
         for _ in range(MOST_ROUNDS):
-            answer = await self._round(await self.read(leg_id), stop)
-            if answer is not None:
+            seen = await self.read(leg_id)
+            if (known := stands(seen)) is not None:
+                return known
+            gateway = self._gateways.get(seen.leg.gateway)
+            if gateway is None:
+                return RefundResult(kind=RefundKind.MISCONFIGURED, code="gateway_unknown")
+            if look_first(seen, gateway):
+                await self._look_or_fail(seen)
+                continue
+            if sent:
+                raise retryable(FailureType.GATEWAY_DOWN, f"{gateway.name} did nothing for {leg_id}")
+            stop.check()
+            sent = True
+            if (answer := await self._send(seen, gateway)) is not None:
                 return answer
-        raise retryable(FailureType.DATABASE_BUSY, f"{leg_id} kept moving")
+        raise retryable(FailureType.DATABASE, f"{leg_id} kept moving")
 
     async def read(self, leg_id: str) -> Seen:
         with database_errors():
@@ -170,31 +183,16 @@ class RefundProtocol:
         moved = await self.read(leg_id)
         return Poll.SETTLED if moved.leg.state is LegState.SETTLED else Poll.FAILED
 
-    async def _round(self, seen: Seen, stop: Stop) -> RefundResult | None:
-        """Answer, or None when the row is to be read anew."""
-        if (known := stands(seen)) is not None:
-            return known
-        gateway = self._gateways.get(seen.leg.gateway)
-        if gateway is None:
-            return RefundResult(kind=RefundKind.MISCONFIGURED, code="gateway_unknown")
-        if self._look_first(seen, gateway):
-            await self._look_or_fail(seen)
-            return None
-        stop.check()
+    async def _send(self, seen: Seen, gateway: PaymentGateway) -> RefundResult | None:
+        """Write the attempt, call, write the answer. None: read the row anew."""
         armed = await self._arm(seen, gateway)
         if not isinstance(armed, Armed):
             return armed
+        # Last thing before sending, by the clock of this process: the row's deadline may be another try's by now.
         if self._clock() >= armed.send_before:
             await self._write(armed.seen, partial(refunds.not_sent, seen=armed.seen, code="deadline_passed"))
             return None
         return await self._write_outcome(armed.seen, gateway, await self._call(armed, gateway))
-
-    def _look_first(self, seen: Seen, gateway: PaymentGateway) -> bool:
-        """Whether the gateway must be asked before anything is sent: nobody knows, or n must rise."""
-        attempt = seen.attempt
-        if attempt is None:
-            return False
-        return attempt.state is not AttemptState.ABSENT or key_expired(seen, gateway)
 
     async def _look_or_fail(self, seen: Seen) -> None:
         match await self.look(seen):
@@ -330,6 +328,13 @@ class RefundProtocol:
             async with self._engine.begin() as conn:
                 head = await enter(conn, seen.leg.claim_no, None)
                 return head is not None and await write(conn, head)
+
+
+def look_first(seen: Seen, gateway: PaymentGateway) -> bool:
+    """Whether the gateway must be asked before anything is sent: nobody knows what the last try did, or n must rise."""
+    if seen.attempt is None:
+        return False
+    return seen.attempt.state is not AttemptState.ABSENT or key_expired(seen, gateway)
 
 
 def key_expired(seen: Seen, gateway: PaymentGateway) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,8 +14,9 @@ from activities.messages import Message
 from activities.refund_protocol import Look, Poll, RefundProtocol, RefundResult
 from activities.undisturbed import Stop, undisturbed
 from domain.claims import LegState
-from gateways.payments.port import Absent, Found, NoSuchPayment, PaymentGateway, PaymentSnapshot, Undetermined
-from store import refunds
+from gateways.payments.port import Found, NoSuchPayment, PaymentGateway, PaymentSnapshot, Undetermined
+from store import findings, refunds
+from store.findings import Finding, FindingKind
 from store.refunds import Seen, Suspect
 
 HEARTBEAT = 2.0
@@ -70,41 +72,22 @@ class CheckResult(Message):
     code: str | None = None
 
 
-class LookAgain(Message):
-    """How many legs to look at in one go."""
-
-    limit: int = 50
-
-
-class LateRefund(Message):
-    """Money returned although the claim was undone: a case for a person."""
-
-    leg_id: str
-    claim_no: str
-    order_no: str
-    refund_ref: str
-
-
-class LookedAgain(Message):
-    looked: int
-    late: tuple[LateRefund, ...]
-
-
 class RefundActivities:
-    """`heartbeat`: seconds between heartbeats of the activities that call a gateway."""
+    """`send_window`: how long an armed attempt may be sent. `heartbeat`: seconds between heartbeats."""
 
     def __init__(
         self,
         engine: AsyncEngine,
         gateways: Mapping[str, PaymentGateway],
-        protocol: RefundProtocol,
         *,
+        send_window: timedelta,
         heartbeat: float = HEARTBEAT,
+        protocol: RefundProtocol | None = None,
     ) -> None:
         self._engine = engine
         self._gateways = gateways
-        self._protocol = protocol
         self._heartbeat = heartbeat
+        self._protocol = protocol or RefundProtocol(engine, gateways, send_window=send_window)
 
     @activity.defn
     async def refund(self, leg: RefundLeg) -> RefundResult:
@@ -160,28 +143,28 @@ class RefundActivities:
 
         return await undisturbed(ask, heartbeat=self._heartbeat)
 
-    @activity.defn(name="look_again_at_refunds")
-    async def look_again(self, asked: LookAgain) -> LookedAgain:
-        """Look once more, an hour and a day after a claim was undone, at refunds of it that were ever unknown.
+    async def look_again(self, suspect: Suspect) -> str | None:
+        """Ask once more about an undone claim's refund that was ever unknown; answers its reference if it is there.
 
-        A gateway that doesn't tell is asked again next time.
+        That is money returned and the order active: it is kept as a finding for a person, in the transaction that ticks
+        the look off. A gateway that doesn't tell is asked again next time.
         """
-
-        async def ask(stop: Stop) -> LookedAgain:
-            with database_errors():
-                async with self._engine.connect() as conn:
-                    suspects = await refunds.to_look_at_again(conn, asked.limit)
-            found: list[LateRefund] = []
-            looked = 0
-            for suspect in suspects:
-                stop.check()
-                outcome = await self._look_once_more(suspect)
-                looked += outcome is not None
-                if isinstance(outcome, LateRefund):
-                    found.append(outcome)
-            return LookedAgain(looked=looked, late=tuple(found))
-
-        return await undisturbed(ask, heartbeat=self._heartbeat)
+        seen = await self._protocol.read(suspect.leg_id)
+        gateway = self._gateways.get(seen.leg.gateway)
+        if gateway is None:
+            return None
+        found = await gateway.find(seen.leg.payment_ref, seen.leg.leg_id, seen.leg.amount)
+        if isinstance(found, Undetermined):
+            return None
+        refund_ref = found.refund_ref if isinstance(found, Found) else None
+        kind = FindingKind.LATE_REFUND
+        detail = {"refund_ref": refund_ref}
+        late = [] if refund_ref is None else [Finding(kind, suspect.leg_id, suspect.order_no, suspect.claim_no, detail)]
+        with database_errors():
+            async with self._engine.begin() as conn:
+                await findings.report(conn, kind, late, complete=False)
+                await refunds.looked_again(conn, suspect, refund_ref)
+        return refund_ref
 
     async def _not_refundable(self, seen: Seen) -> str | None:
         leg = seen.leg
@@ -197,27 +180,6 @@ class RefundActivities:
                 return "balance_too_low" if balance < leg.amount else None
             case Undetermined(code):
                 raise retryable(FailureType.GATEWAY_DOWN, f"{gateway.name}: {code}")
-
-    async def _look_once_more(self, suspect: Suspect) -> LateRefund | Absent | None:
-        seen = await self._protocol.read(suspect.leg_id)
-        gateway = self._gateways.get(seen.leg.gateway)
-        if gateway is None:
-            return None
-        found = await gateway.find(seen.leg.payment_ref, seen.leg.leg_id, seen.leg.amount)
-        if isinstance(found, Undetermined):
-            return None
-        refund_ref = found.refund_ref if isinstance(found, Found) else None
-        with database_errors():
-            async with self._engine.begin() as conn:
-                await refunds.looked_again(conn, suspect, refund_ref)
-        if isinstance(found, Absent):
-            return found
-        return LateRefund(
-            leg_id=suspect.leg_id,
-            claim_no=suspect.claim_no,
-            order_no=suspect.order_no,
-            refund_ref=found.refund_ref,
-        )
 
 
 _STATES: Mapping[LegState, LookUpState] = {

@@ -69,7 +69,8 @@ class SandboxGateway:
         self.capabilities = Capabilities(settling=settling, key_life=key_life)
         self._client = httpx.AsyncClient(
             base_url=base_url,
-            timeout=httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout),
+            # All but the wait for the answer is short: what is sent late would be sent after the attempt's deadline.
+            timeout=httpx.Timeout(connect_timeout, read=read_timeout),
             transport=httpx.AsyncHTTPTransport(
                 retries=0,
                 # Shorter than a server keeps idle connections: on a stale one a request would count as perhaps sent.
