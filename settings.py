@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     guest_window: float = Field(600, gt=0)
 
     # --- database ---------------------------------------------------------------------------------------------------
-    database_pool: int = Field(20, ge=1)
+    database_pool: int = Field(30, ge=2)
     """Connections of one process; the worker never runs more activities than this."""
     lock_timeout_ms: int = Field(2000, ge=1)
     statement_timeout_ms: int = Field(5000, ge=1)

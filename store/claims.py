@@ -29,7 +29,8 @@ from domain.claims import (
     StepStatus,
 )
 from domain.costs import Costs
-from domain.orders import Fault, Held, LineStatus, OrderState
+from domain.orders import Fault, Held, LineStatus, Means, OrderState
+from domain.standing import LegStanding, Standing
 from store.fence import ClaimHead
 from store.rows import dump_rows, insert_rows
 from store.tables import (
@@ -40,6 +41,7 @@ from store.tables import (
     claim_steps,
     claims,
     notices,
+    order_lines,
     parkings,
     refund_attempts,
     refund_legs,
@@ -317,6 +319,17 @@ async def set_step(
     )
 
 
+async def set_step_unless_skipped(conn: AsyncConnection, claim_no: str, step: Step, status: StepStatus) -> None:
+    """As `set_step`, but a step that was skipped stays so."""
+    await conn.execute(
+        update(claim_steps)
+        .where(
+            claim_steps.c.claim_no == claim_no, claim_steps.c.step == step, claim_steps.c.status != StepStatus.SKIPPED
+        )
+        .values(status=status, at=func.clock_timestamp())
+    )
+
+
 async def add_event(
     conn: AsyncConnection,
     claim_no: str,
@@ -397,6 +410,56 @@ async def restate(conn: AsyncConnection, claim_no: str) -> ClaimStatus:
     return ClaimStatus(stated.scalar_one())
 
 
+async def standing(conn: AsyncConnection, claim_no: str) -> Standing:
+    """Where the claim stands. Raises NoResultFound when there is no such claim."""
+    head = (
+        await conn.execute(
+            select(
+                claims.c.order_no,
+                claims.c.kind,
+                claims.c.direction,
+                claims.c.decided,
+                claims.c.status,
+                claims.c.refund,
+                claims.c.extra,
+                claims.c.currency,
+            ).where(claims.c.claim_no == claim_no)
+        )
+    ).one()
+    legs = await conn.execute(
+        select(
+            refund_legs.c.leg_id, refund_legs.c.gateway, refund_legs.c.means, refund_legs.c.amount, refund_legs.c.state
+        )
+        .where(refund_legs.c.claim_no == claim_no)
+        .order_by(refund_legs.c.position)
+    )
+    steps = await conn.execute(
+        select(claim_steps.c.step, claim_steps.c.status)
+        .where(claim_steps.c.claim_no == claim_no)
+        .order_by(claim_steps.c.position)
+    )
+    return Standing(
+        claim_no=claim_no,
+        order_no=head.order_no,
+        kind=ClaimKind(head.kind),
+        direction=Direction(head.direction),
+        decided=head.decided,
+        status=ClaimStatus(head.status),
+        refund=head.refund,
+        extra=head.extra,
+        currency=head.currency,
+        legs=tuple(
+            LegStanding(row.leg_id, row.gateway, Means(row.means), row.amount, LegState(row.state)) for row in legs
+        ),
+        steps={Step(row.step): StepStatus(row.status) for row in steps},
+    )
+
+
+async def notice_failed(conn: AsyncConnection, claim_no: str) -> bool:
+    asked = select(exists().where(notices.c.claim_no == claim_no, notices.c.state == NoticeState.FAILED))
+    return bool((await conn.execute(asked)).scalar_one())
+
+
 # --- turning back ---------------------------------------------------------------------------------------------------------
 
 
@@ -461,6 +524,25 @@ async def close(conn: AsyncConnection, claim_no: str) -> None:
 async def release_hold(conn: AsyncConnection, claim_no: str) -> None:
     """An option change that is over holds its line no longer."""
     await conn.execute(update(claim_lines).where(claim_lines.c.claim_no == claim_no).values(live=False))
+
+
+async def line_is_changeable(conn: AsyncConnection, order_no: str, line_no: int) -> bool:
+    """Whether the line still stands where an option change may move it: nothing of it is on its way."""
+    found = await conn.execute(
+        select(order_lines.c.status).where(order_lines.c.order_no == order_no, order_lines.c.line_no == line_no)
+    )
+    return LineStatus(found.scalar_one()) is LineStatus.PLACED
+
+
+async def swap_variant(
+    conn: AsyncConnection, order_no: str, line_no: int, variant_no: str, variant_name: str
+) -> None:
+    """Make the units left of a line another variant of the same goods."""
+    await conn.execute(
+        update(order_lines)
+        .where(order_lines.c.order_no == order_no, order_lines.c.line_no == line_no)
+        .values(variant_no=variant_no, variant_name=variant_name)
+    )
 
 
 async def request_deadline_passed(conn: AsyncConnection, accept_by: datetime) -> bool:

@@ -35,11 +35,10 @@ async def reverse(conn: AsyncConnection, key: str, claim_no: str) -> bool:
     return True
 
 
-async def happened(conn: AsyncConnection, key: str) -> bool:
-    found = await conn.execute(
-        select(effects.c.effect_key).where(effects.c.effect_key == key, effects.c.state == EffectState.EFFECT)
-    )
-    return found.scalar_one_or_none() is not None
+async def state(conn: AsyncConnection, key: str) -> EffectState | None:
+    """What stands under the key; None: nothing yet."""
+    found = (await conn.execute(select(effects.c.state).where(effects.c.effect_key == key))).scalar_one_or_none()
+    return None if found is None else EffectState(found)
 
 
 async def _write(conn: AsyncConnection, key: str, claim_no: str, state: EffectState) -> bool:

@@ -181,32 +181,32 @@ async def _standing_claims(conn: AsyncConnection, order_no: str) -> tuple[PriorC
     if not heads:
         return ()
     held: dict[str, list[Held]] = defaultdict(list)
-    for row in await conn.execute(
+    for line in await conn.execute(
         select(claim_lines.c.claim_no, claim_lines.c.line_no, claim_lines.c.first, claim_lines.c.quantity)
         .where(claim_lines.c.order_no == order_no, claim_lines.c.live)
         .order_by(claim_lines.c.line_no, claim_lines.c.first)
     ):
-        held[row.claim_no].append(Held(row.line_no, row.first, row.quantity))
+        held[line.claim_no].append(Held(line.line_no, line.first, line.quantity))
     charged: dict[str, dict[str, int]] = defaultdict(dict)
     returned: dict[str, dict[str, int]] = defaultdict(dict)
     fees = (CostKind.FEE_CHARGED, CostKind.FEE_RETURNED)
-    for row in await conn.execute(
+    for fee in await conn.execute(
         select(claim_costs.c.claim_no, claim_costs.c.kind, claim_costs.c.group_no, claim_costs.c.amount)
         .join(claims, claims.c.claim_no == claim_costs.c.claim_no)
         .where(stands, claim_costs.c.kind.in_(fees))
     ):
-        into = charged if row.kind == CostKind.FEE_CHARGED else returned
-        into[row.claim_no][row.group_no] = into[row.claim_no].get(row.group_no, 0) + abs(row.amount)
+        into = charged if fee.kind == CostKind.FEE_CHARGED else returned
+        into[fee.claim_no][fee.group_no] = into[fee.claim_no].get(fee.group_no, 0) + abs(fee.amount)
     taken_back: dict[str, set[str]] = defaultdict(set)
     freed: dict[str, set[str]] = defaultdict(set)
-    for row in await conn.execute(
+    for coupon in await conn.execute(
         select(claim_coupons.c.claim_no, claim_coupons.c.coupon_no, claim_coupons.c.cause)
         .join(claims, claims.c.claim_no == claim_coupons.c.claim_no)
         .where(stands)
     ):
-        freed[row.claim_no].add(row.coupon_no)
-        if row.cause == CouponCause.BELOW_MINIMUM:
-            taken_back[row.claim_no].add(row.coupon_no)
+        freed[coupon.claim_no].add(coupon.coupon_no)
+        if coupon.cause == CouponCause.BELOW_MINIMUM:
+            taken_back[coupon.claim_no].add(coupon.coupon_no)
     return tuple(
         PriorClaim(
             claim_no=row.claim_no,

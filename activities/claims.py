@@ -1,0 +1,229 @@
+"""Opening a claim, resuming one, turning one back, and undoing its opening. docs/saga.md: opening; the fence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+
+from activities.errors import database_errors
+from activities.messages import Begun, ClaimRef, Message, Pace
+from activities.notices import NoticePlanner
+from activities.refusals import to_failure
+from domain import quotes
+from domain.claims import Actor, ClaimKind, ClaimStatus, Direction, EffectState, NoticeEvent
+from domain.costs import Selection
+from domain.eligibility import check_cancel, check_payable
+from domain.pricing import price
+from domain.quotes import QuoteTerms
+from domain.reasons import lookup
+from domain.refusals import Code, Refusal
+from domain.units import take
+from store import claims, effects, parkings
+from store.claims import FoundClaim, NewClaim
+from store.fence import enter, lock_order
+from store.orders import load_state
+
+
+class SelectedLine(Message):
+    line_no: int
+    quantity: int
+
+
+class Terms(Message):
+    """What a quote promised; times aware UTC, amounts in the order's minor units."""
+
+    nonce: str
+    quoted_at: AwareDatetime
+    expires_at: AwareDatetime
+    fingerprint: str
+    refund: int
+    extra: int
+
+
+class OpenCancel(Message):
+    """A request to cancel, as the API accepted it. `claim_no` was reserved with the request's row."""
+
+    claim_no: str
+    order_no: str
+    workflow_id: str
+    request_key: str
+    digest: str
+    selection: tuple[SelectedLine, ...]
+    reason_code: str
+    actor: Actor
+    language: str
+    private_id: int | None = None
+    terms: Terms | None = None
+    accept_by: AwareDatetime
+
+
+class TurnBack(Message):
+    claim_no: str
+    code: str
+    reason: str
+
+
+class Turned(StrEnum):
+    UNDOING = "UNDOING"
+    DECIDED = "DECIDED"
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    FINAL = "FINAL"
+
+
+class ClaimActivities:
+    """The claim's own steps. `planner` writes the notices that a rejected claim owes."""
+
+    def __init__(self, engine: AsyncEngine, pace: Pace, planner: NoticePlanner) -> None:
+        self._engine = engine
+        self._pace = pace
+        self._planner = planner
+
+    @activity.defn
+    async def open_cancel(self, asked: OpenCancel) -> Begun:
+        """Open the claim durably, or find it open already; idempotent by claim number.
+
+        Raises the refusal of the first rule broken, as a non-retryable failure. After `accept_by` it opens nothing and
+        leaves a tombstone, so that an earlier try that is still under way opens nothing either.
+        """
+        with database_errors():
+            async with self._engine.begin() as conn:
+                refused = await self._open(conn, asked)
+            if refused is not None:
+                raise to_failure(refused)
+            async with self._engine.connect() as conn:
+                return Begun(standing=await claims.standing(conn, asked.claim_no), pace=self._pace)
+
+    async def _open(self, conn: AsyncConnection, asked: OpenCancel) -> Refusal | None:
+        """Open, or answer why not. A refusal is answered, not raised: its tombstone must be committed."""
+        if not await lock_order(conn, asked.order_no):
+            return Refusal(Code.NOT_FOUND, "order.unknown")
+        found = await claims.find_by_request(conn, asked.order_no, asked.request_key)
+        if found is not None:
+            return None if found.digest == asked.digest else Refusal(Code.KEY_REUSED, "key.other_body")
+        if refused := await too_late(conn, asked.claim_no, asked.accept_by):
+            return refused
+        try:
+            await self._write(conn, asked)
+        except Refusal as refusal:
+            return refusal
+        return None
+
+    async def _write(self, conn: AsyncConnection, asked: OpenCancel) -> None:
+        terms = asked.terms
+        if terms is not None and (opened := await claims.find_by_quote(conn, terms.nonce)) is not None:
+            raise spent_quote(opened)
+        state = await load_state(conn, asked.order_no)
+        if state is None:
+            raise Refusal(Code.NOT_FOUND, "order.unknown")
+        now: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
+        selection = tuple(Selection(line.line_no, line.quantity) for line in asked.selection)
+        check_cancel(state, selection, asked.actor)
+        why = lookup(asked.reason_code)
+        costs = price(state, selection, why.fault, terms.quoted_at if terms else now)
+        if terms is not None:
+            quotes.check_terms(
+                QuoteTerms(
+                    nonce=terms.nonce,
+                    order_no=asked.order_no,
+                    selection=selection,
+                    reason_code=asked.reason_code,
+                    quoted_at=terms.quoted_at,
+                    expires_at=terms.expires_at,
+                    refund=terms.refund,
+                    extra=terms.extra,
+                    fingerprint=terms.fingerprint,
+                ),
+                costs,
+                now,
+            )
+        check_payable(costs)
+        await effects.happen(conn, open_key(asked.claim_no), asked.claim_no)
+        await claims.open_cancel(
+            conn,
+            NewClaim(
+                claim_no=asked.claim_no,
+                order_no=asked.order_no,
+                kind=ClaimKind.CANCEL,
+                workflow_id=asked.workflow_id,
+                request_key=asked.request_key,
+                digest=asked.digest,
+                quote_nonce=terms.nonce if terms else None,
+                private_id=asked.private_id,
+                actor=asked.actor,
+                language=asked.language,
+                reason_code=asked.reason_code,
+                fault=why.fault,
+            ),
+            state,
+            take(state, selection),
+            costs,
+        )
+
+    @activity.defn
+    async def resume(self, claim: ClaimRef) -> Begun:
+        """Read where the claim stands, for a new run of it. What an earlier run parked is superseded."""
+        with database_errors():
+            async with self._engine.begin() as conn:
+                head = await enter(conn, claim.claim_no, None)
+                if head is None:
+                    raise to_failure(Refusal(Code.NOT_FOUND, "claim.unknown"))
+                await parkings.supersede_all(conn, claim.claim_no)
+                if not head.status.final:
+                    await claims.add_event(conn, head.claim_no, head.order_no, "claim.resumed")
+                    await claims.restate(conn, head.claim_no)
+                return Begun(standing=await claims.standing(conn, claim.claim_no), pace=self._pace)
+
+    @activity.defn
+    async def turn_back(self, asked: TurnBack) -> Turned:
+        """Turn the claim to undoing, unless the ledger says that it is decided or that an outcome is unknown."""
+        with database_errors():
+            async with self._engine.begin() as conn:
+                head = await enter(conn, asked.claim_no, None)
+                if head is None or head.status.final:
+                    return Turned.FINAL
+                if head.direction is Direction.UNDOING:
+                    return Turned.UNDOING
+                if head.decided:
+                    return Turned.DECIDED
+                turned = await claims.turn_back(conn, head, asked.code, asked.reason)
+                await claims.restate(conn, asked.claim_no)
+                return Turned.UNDOING if turned else Turned.OUTCOME_UNKNOWN
+
+    @activity.defn
+    async def undo_open(self, claim: ClaimRef) -> list[str]:
+        """Free what the opening held, reject the claim, and plan the customer's notice; answers the notices to send."""
+        with database_errors():
+            async with self._engine.begin() as conn:
+                head = await enter(conn, claim.claim_no, Direction.UNDOING)
+                if head is None:
+                    return await self._planner.unsent(conn, claim.claim_no)
+                if await effects.reverse(conn, open_key(claim.claim_no), claim.claim_no):
+                    await claims.free(conn, head)
+                await claims.restate(conn, claim.claim_no)
+                return await self._planner.plan(conn, claim.claim_no, NoticeEvent.REJECTED)
+
+
+def spent_quote(opened: FoundClaim) -> Refusal:
+    """A quote opens one claim: under another key it names that claim, or has expired with it when that was rejected."""
+    if opened.status is ClaimStatus.REJECTED:
+        return Refusal(Code.QUOTE_EXPIRED, "quote.spent", claim_no=opened.claim_no)
+    return Refusal(Code.NOT_CANCELLABLE, "quote.spent", claim_no=opened.claim_no)
+
+
+def open_key(claim_no: str) -> str:
+    return f"open/{claim_no}"
+
+
+async def too_late(conn: AsyncConnection, claim_no: str, accept_by: datetime) -> Refusal | None:
+    """Refuse a request that first came in too long ago, and bury its opening; None: it may be opened now."""
+    if await claims.request_deadline_passed(conn, accept_by):
+        await effects.tombstone(conn, open_key(claim_no), claim_no)
+        return Refusal(Code.TOO_LATE, "request.too_late")
+    if await effects.state(conn, open_key(claim_no)) is EffectState.TOMBSTONE:
+        return Refusal(Code.TOO_LATE, "request.too_late")
+    return None

@@ -1,0 +1,276 @@
+"""Parking a claim for a person, and carrying out what the person commands. docs/saga.md: parked claims.
+
+An accepted command changes the ledger in the transaction that accepts it; the workflow then only goes on from there. So
+a command holds after a reset or a resume, and none is carried out twice.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+
+from activities.errors import database_errors
+from activities.messages import Message
+from activities.settlement import CREDITS, part_key
+from domain.claims import Action, Direction, Step, StepStatus, StuckReason
+from domain.refusals import Code
+from domain.seals import sealed
+from store import by_hand, claims, commands, effects, parkings
+from store.commands import CommandRecord
+from store.fence import ClaimHead, enter
+from store.parkings import Parking
+
+SKIPPABLE = frozenset({Step.COUPONS, Step.RESTOCK})
+"""Steps that an operator may leave out, with a reason. Never a refund."""
+
+
+class Park(Message):
+    """`part` is the refund leg that stands still, or empty; `detail` says what failed and what was tried."""
+
+    claim_no: str
+    step: Step
+    part: str = ""
+    cause: StuckReason
+    detail: str
+
+
+class Parked(Message):
+    """`outcome_unknown`: a refund of this claim may or may not have been carried out; it can't be undone meanwhile."""
+
+    parking_no: int
+    step: Step
+    part: str
+    cause: StuckReason
+    detail: str
+    outcome_unknown: bool
+    actions: tuple[Action, ...]
+
+
+class Command(Message):
+    """What an operator answers. `seal` proves that the service's API knows the actor; without it the actor is unverified."""
+
+    claim_no: str
+    parking_no: int
+    action: str
+    reason: str
+    evidence: str | None = None
+    actor: str
+    channel: str
+    seal: str | None = None
+    request_ref: str
+    workflow_id: str
+    run_id: str
+
+
+class CommandAnswer(Message):
+    """`refusal` says why a command was refused, as a slug; `status` is the claim's afterwards."""
+
+    accepted: bool
+    refusal: str | None = None
+    status: str | None = None
+
+
+class CancelRequest(Message):
+    """A cancel request that came from the Web UI. `undoing`: it took effect."""
+
+    claim_no: str
+    reason: str
+    workflow_id: str
+    run_id: str
+    undoing: bool
+
+
+class ParkingActivities:
+    def __init__(self, engine: AsyncEngine, service_secret: bytes) -> None:
+        self._engine = engine
+        self._secret = service_secret
+
+    @activity.defn
+    async def park(self, asked: Park) -> Parked:
+        """Open a parking with the actions that are safe as the ledger stands; it supersedes one of the same part."""
+        with database_errors():
+            async with self._engine.begin() as conn:
+                head = await enter(conn, asked.claim_no, None)
+                if head is None:
+                    raise LookupError(asked.claim_no)
+                unknown = await claims.outcome_unknown(conn, asked.claim_no)
+                actions = safe_actions(head, asked.step, asked.part, outcome_unknown=unknown)
+                parking_no = await parkings.park(
+                    conn,
+                    claim_no=asked.claim_no,
+                    order_no=head.order_no,
+                    step=asked.step,
+                    part=asked.part,
+                    cause=asked.cause,
+                    detail=asked.detail,
+                    outcome_unknown=unknown,
+                    actions=actions,
+                )
+                if asked.part not in ("", "undo"):
+                    await claims.set_step(conn, asked.claim_no, asked.step, StepStatus.PARKED, asked.cause.value)
+                await claims.add_event(
+                    conn,
+                    asked.claim_no,
+                    head.order_no,
+                    "claim.parked",
+                    step=asked.step,
+                    cause=asked.cause.value,
+                    parking_no=parking_no,
+                )
+                await claims.restate(conn, asked.claim_no)
+                return Parked(
+                    parking_no=parking_no,
+                    step=asked.step,
+                    part=asked.part,
+                    cause=asked.cause,
+                    detail=asked.detail,
+                    outcome_unknown=unknown,
+                    actions=actions,
+                )
+
+    @activity.defn
+    async def command(self, asked: Command) -> CommandAnswer:
+        """Check, carry out and audit a command, in one transaction. A refused one is audited too."""
+        with database_errors():
+            async with self._engine.begin() as conn:
+                head = await enter(conn, asked.claim_no, None)
+                if head is not None and await commands.accepted_before(
+                    conn, asked.parking_no, asked.request_ref, asked.run_id
+                ):
+                    return CommandAnswer(accepted=True, status=head.status)
+                parking = await parkings.find(conn, asked.claim_no, asked.parking_no)
+                refusal = await self._why_not(conn, head, parking, asked)
+                after = None if head is None else head.status.value
+                if head is not None and parking is not None and refusal is None:
+                    await self._carry_out(conn, head, parking, asked)
+                    after = await claims.restate(conn, asked.claim_no)
+                await commands.record(conn, self._record(asked, head, after, refusal))
+                return CommandAnswer(accepted=refusal is None, refusal=refusal, status=after)
+
+    @activity.defn
+    async def record_cancel_request(self, asked: CancelRequest) -> None:
+        """Audit a cancel request. The engine tells no name, so its actor is unverified."""
+        with database_errors():
+            async with self._engine.begin() as conn:
+                head = await enter(conn, asked.claim_no, None)
+                await commands.record(
+                    conn,
+                    CommandRecord(
+                        claim_no=asked.claim_no,
+                        order_no=None if head is None else head.order_no,
+                        parking_no=None,
+                        command="cancel",
+                        actor="unknown",
+                        verified=False,
+                        channel="web-ui",
+                        reason=asked.reason or "-",
+                        evidence=None,
+                        request_ref="cancel",
+                        workflow_id=asked.workflow_id,
+                        run_id=asked.run_id,
+                        before=None if head is None else head.status.value,
+                        after=None if head is None else head.status.value,
+                        accepted=asked.undoing,
+                        refusal=None if asked.undoing else "claim.decided",
+                    ),
+                )
+
+    async def _why_not(
+        self, conn: AsyncConnection, head: ClaimHead | None, parking: Parking | None, asked: Command
+    ) -> str | None:
+        if head is None:
+            return "claim.unknown"
+        if parking is None:
+            return "parking.unknown"
+        if not parking.open:
+            return "parking.answered"
+        if asked.action not in safe_actions(
+            head, parking.step, parking.part, outcome_unknown=await claims.outcome_unknown(conn, head.claim_no)
+        ):
+            return "action.unsafe"
+        if asked.action == Action.SETTLE and not (asked.evidence or "").strip():
+            return "evidence.missing"
+        return None
+
+    async def _carry_out(self, conn: AsyncConnection, head: ClaimHead, parking: Parking, asked: Command) -> None:
+        action = Action(asked.action)
+        if action is Action.RETRY and parking.step is Step.REFUND and parking.part:
+            await by_hand.reopen_refused(conn, parking.part)
+        elif action is Action.SETTLE:
+            await self._settle(conn, head, parking.part, (asked.evidence or "").strip())
+        elif action is Action.SKIP:
+            await effects.tombstone(conn, part_key(head.claim_no, parking.step), head.claim_no)
+            await claims.set_step(conn, head.claim_no, parking.step, StepStatus.SKIPPED, "skipped by operator")
+        elif action is Action.ABORT:
+            await claims.turn_back(conn, head, Code.NOT_CANCELLABLE.value, "claim.aborted")
+        await parkings.answer(conn, parking.parking_no, action)
+        await claims.add_event(
+            conn,
+            head.claim_no,
+            head.order_no,
+            f"operator.{action.name.lower()}",
+            actor=asked.actor,
+            step=parking.step,
+            parking_no=parking.parking_no,
+        )
+
+    async def _settle(self, conn: AsyncConnection, head: ClaimHead, leg_id: str, evidence: str) -> None:
+        """Settle a leg by hand: this is the pivot, if none was before, and so decides the claim in this transaction."""
+        if await by_hand.attempt_sent(conn, leg_id):
+            await by_hand.settle_by_reference(conn, leg_id, evidence)
+        else:
+            await by_hand.settle(conn, leg_id, evidence)
+        await claims.decide(conn, head)
+        await claims.set_step(conn, head.claim_no, Step.REFUND, StepStatus.RUNNING)
+
+    def _record(
+        self, asked: Command, head: ClaimHead | None, after: str | None, refusal: str | None
+    ) -> CommandRecord:
+        verified = sealed(
+            asked.seal,
+            self._secret,
+            asked.claim_no,
+            asked.parking_no,
+            asked.action,
+            asked.reason,
+            asked.evidence,
+            asked.actor,
+        )
+        return CommandRecord(
+            claim_no=asked.claim_no,
+            order_no=None if head is None else head.order_no,
+            parking_no=asked.parking_no,
+            command=asked.action,
+            actor=asked.actor,
+            verified=verified,
+            channel=asked.channel if verified else "web-ui",
+            reason=asked.reason,
+            evidence=asked.evidence,
+            request_ref=asked.request_ref,
+            workflow_id=asked.workflow_id,
+            run_id=asked.run_id,
+            before=None if head is None else head.status.value,
+            after=after,
+            accepted=refusal is None,
+            refusal=refusal,
+        )
+
+
+def safe_actions(head: ClaimHead, step: Step, part: str, *, outcome_unknown: bool) -> tuple[Action, ...]:
+    """What is safe to command of a claim that stands still at `step`.
+
+    A refund is never skipped. While an outcome is unknown the claim can't be aborted, and a refund can be settled only
+    with the gateway's own reference of it.
+    """
+    if head.status.final:
+        return ()
+    actions = [Action.RETRY]
+    forward = head.direction is Direction.FORWARD
+    if forward and step in SKIPPABLE:
+        actions.append(Action.SKIP)
+    if forward and step is Step.REFUND and part not in ("", CREDITS.value):
+        actions.append(Action.SETTLE)
+    if forward and not head.decided and not outcome_unknown:
+        actions.append(Action.ABORT)
+    return tuple(actions)
+

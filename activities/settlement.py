@@ -1,0 +1,137 @@
+"""What a claim gives back of our own once it may: credits, coupons, stock; and completing it. docs/saga.md: the pivot."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+
+from activities.errors import database_errors
+from activities.messages import ClaimRef, Message
+from activities.notices import NoticePlanner
+from domain.claims import NoticeEvent, Step, StepStatus
+from store import claims, coupons, credits, effects, stock
+from store.fence import ClaimHead, enter
+
+CREDITS = Step.REFUND
+"""The part of the refund step that is ours: mileage, deposit, gift cards."""
+
+_GIVE: Mapping[Step, Callable[[AsyncConnection, ClaimHead], Awaitable[None]]] = {
+    Step.COUPONS: coupons.restore,
+    CREDITS: credits.give_back,
+    Step.RESTOCK: stock.restock,
+}
+
+
+class Settle(Message):
+    """Which parts to give back, in the order in which their rows are locked: coupons, credits, stock."""
+
+    claim_no: str
+    parts: tuple[Step, ...]
+
+
+class Settled(Message):
+    """`completed`: nothing is left to do but to send `notice_ids`. `fenced`: the claim goes another way by now."""
+
+    completed: bool = False
+    fenced: bool = False
+    notice_ids: tuple[str, ...] = ()
+
+
+class Conclude(Message):
+    claim_no: str
+    failed: bool
+
+
+class SettlementActivities:
+    def __init__(self, engine: AsyncEngine, planner: NoticePlanner) -> None:
+        self._engine = engine
+        self._planner = planner
+
+    @activity.defn
+    async def settle(self, asked: Settle) -> Settled:
+        """Give back the parts named, all or none of them, and complete the claim if that was all.
+
+        Each part happens once per claim, by its row; in a claim without an external leg the first is the pivot.
+        """
+        with database_errors():
+            async with self._engine.begin() as conn:
+                head = await enter(conn, asked.claim_no)
+                if head is None:
+                    return Settled(fenced=True)
+                await self._refuse_before_pivot(conn, head)
+                for part in (Step.COUPONS, CREDITS, Step.RESTOCK):
+                    if part in asked.parts and await effects.happen(conn, part_key(head.claim_no, part), head.claim_no):
+                        await _GIVE[part](conn, head)
+                        if part is not CREDITS:
+                            await claims.set_step_unless_skipped(conn, head.claim_no, part, StepStatus.DONE)
+                        await claims.add_event(conn, head.claim_no, head.order_no, f"{_NAMES[part]}.returned", step=part)
+                await claims.decide(conn, head)
+                return await self._finish(conn, head)
+
+    @activity.defn
+    async def complete(self, claim: ClaimRef) -> Settled:
+        """Complete the claim if all its branches are settled. Idempotent."""
+        with database_errors():
+            async with self._engine.begin() as conn:
+                head = await enter(conn, claim.claim_no)
+                if head is None:
+                    return Settled(fenced=True)
+                return await self._finish(conn, head)
+
+    @activity.defn
+    async def announce_pending(self, claim: ClaimRef) -> list[str]:
+        """Plan the notice that the refund was accepted and arrives later; answers the notices to send."""
+        with database_errors():
+            async with self._engine.begin() as conn:
+                head = await enter(conn, claim.claim_no)
+                if head is None or (await claims.standing(conn, claim.claim_no)).settled:
+                    return []
+                return await self._planner.plan(conn, claim.claim_no, NoticeEvent.ACCEPTED)
+
+    @activity.defn
+    async def conclude(self, asked: Conclude) -> str:
+        """Record how telling the customer ended, and answer the claim's final status."""
+        with database_errors():
+            async with self._engine.begin() as conn:
+                head = await enter(conn, asked.claim_no, None)
+                if head is None:
+                    raise LookupError(asked.claim_no)
+                failed = asked.failed or await claims.notice_failed(conn, asked.claim_no)
+                status = StepStatus.FAILED if failed else StepStatus.DONE
+                await claims.set_step(conn, asked.claim_no, Step.NOTIFY, status)
+                return await claims.restate(conn, asked.claim_no)
+
+    async def _finish(self, conn: AsyncConnection, head: ClaimHead) -> Settled:
+        standing = await claims.standing(conn, head.claim_no)
+        if standing.final:
+            return Settled(completed=True, notice_ids=tuple(await self._planner.unsent(conn, head.claim_no)))
+        done = {StepStatus.DONE, StepStatus.SKIPPED}
+        open_steps = [
+            step for step in (Step.COUPONS, Step.RESTOCK) if standing.steps[step] not in done
+        ]
+        if open_steps or not standing.settled:
+            await claims.restate(conn, head.claim_no)
+            return Settled()
+        await claims.decide(conn, head)
+        await claims.set_step_unless_skipped(conn, head.claim_no, Step.REFUND, StepStatus.DONE)
+        await claims.set_step(conn, head.claim_no, Step.COMPLETE, StepStatus.DONE)
+        await claims.set_step(conn, head.claim_no, Step.NOTIFY, StepStatus.RUNNING)
+        await claims.add_event(conn, head.claim_no, head.order_no, "claim.completed", step=Step.COMPLETE)
+        await claims.close(conn, head.claim_no)
+        await claims.restate(conn, head.claim_no)
+        told = await self._planner.plan(conn, head.claim_no, NoticeEvent.COMPLETED)
+        return Settled(completed=True, notice_ids=tuple(told))
+
+    async def _refuse_before_pivot(self, conn: AsyncConnection, head: ClaimHead) -> None:
+        """Nothing of ours is given back while an external refund could still be refused: the workflow's order is wrong then."""
+        if not head.decided and (await claims.standing(conn, head.claim_no)).external_legs:
+            raise RuntimeError(f"claim {head.claim_no} has an external refund that no gateway accepted yet")
+
+
+_NAMES = {Step.COUPONS: "coupons", CREDITS: "credits", Step.RESTOCK: "stock"}
+
+
+def part_key(claim_no: str, part: Step) -> str:
+    return f"settle/{claim_no}/{part.value}"

@@ -1,0 +1,181 @@
+"""Settings made into real things: the database engine, the Temporal client, gateways, channels, activities, the worker.
+
+The only place that builds them. The composition roots (`worker.py`, `api.main`, the console command) call it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import workflow
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
+from temporalio.service import RetryConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.audit import AuditActivities
+from activities.claims import ClaimActivities
+from activities.messages import Pace
+from activities.notices import NoticeActivities, NoticePlanner
+from activities.options import OptionActivities
+from activities.parking import ParkingActivities
+from activities.refunds import RefundActivities
+from activities.settlement import SettlementActivities
+from domain.claims import Channel
+from gateways.notices.alimtalk import AlimTalkChannel
+from gateways.notices.email import EmailChannel
+from gateways.notices.port import NoticeChannel
+from gateways.notices.texts import NoticeTexts
+from gateways.payments.port import PaymentGateway
+from gateways.payments.sandbox import SandboxGateway
+from settings import Settings
+from store.engine import create_engine
+from workflows.cancel_order import CancelOrderWorkflow
+from workflows.change_option import ChangeOptionWorkflow
+from workflows.sweep import SweepWorkflow
+
+WORKFLOWS = (CancelOrderWorkflow, ChangeOptionWorkflow, SweepWorkflow)
+
+PASSED_THROUGH = ("activities", "domain", "workflows.messages", "workflows.attributes", "workflows.budgets")
+"""Not loaded anew for each workflow run: no state of theirs changes, and lint keeps clock and randomness out of them."""
+
+
+def engine(settings: Settings) -> AsyncEngine:
+    """The engine of `settings.database_url`, which the local stack has set by now. Raises ValueError when nobody has."""
+    if settings.database_url is None:
+        raise ValueError("CLAIMS_DATABASE_URL is not set, and no local stack is running here: run `claims up` first")
+    return create_engine(
+        settings.database_url,
+        pool_size=settings.database_pool,
+        lock_timeout_ms=settings.lock_timeout_ms,
+        statement_timeout_ms=settings.statement_timeout_ms,
+    )
+
+
+async def temporal_client(
+    settings: Settings, *, retry: RetryConfig | None = None, lazy: bool = False, runtime: Runtime | None = None
+) -> Client:
+    """A client that speaks pydantic. Raises RuntimeError when the server is not up, unless `lazy`."""
+    return await Client.connect(
+        settings.effective_temporal_address,
+        namespace=settings.temporal_namespace,
+        data_converter=pydantic_data_converter,
+        retry_config=retry,
+        lazy=lazy,
+        runtime=runtime,
+    )
+
+
+def gateways(settings: Settings) -> Mapping[str, PaymentGateway]:
+    """The payment gateways by the names that payments give them."""
+    sandbox = SandboxGateway(
+        settings.effective_sandbox_url,
+        connect_timeout=settings.gateway_connect_timeout,
+        read_timeout=settings.effective_gateway_read_timeout,
+        settling=timedelta(seconds=settings.sandbox_settling),
+        key_life=timedelta(hours=settings.sandbox_key_life_hours),
+    )
+    return {sandbox.name: sandbox}
+
+
+def channels(settings: Settings) -> Mapping[Channel, NoticeChannel]:
+    """What carries notices out; the inbox is a table of ours."""
+    return {
+        Channel.EMAIL: EmailChannel(settings.effective_smtp_url, settings.mail_from),
+        Channel.ALIMTALK: AlimTalkChannel(settings.effective_sandbox_url),
+    }
+
+
+def pace(settings: Settings) -> Pace:
+    """Retry budgets of new runs: about half a minute of calls to a gateway locally, about a day in production."""
+    local = settings.environment == "local"
+    return Pace(
+        gateway_attempts=settings.effective_gateway_attempts,
+        gateway_first_retry=1 if local else 120,
+        gateway_longest_retry=10 if local else 6 * 3600,
+        gateway_call=settings.effective_gateway_read_timeout * 3 + 10,
+        notice_attempts=settings.effective_notice_attempts,
+        busy_patience=settings.busy_patience,
+        poll_first=settings.poll_first,
+        poll_longest=settings.poll_longest,
+    )
+
+
+def activities(
+    settings: Settings,
+    database: AsyncEngine,
+    temporal: Client,
+    payment_gateways: Mapping[str, PaymentGateway],
+    notice_channels: Mapping[Channel, NoticeChannel],
+) -> Sequence[Callable[..., Any]]:
+    """Every activity that a worker serves, with what it needs."""
+    planner = NoticePlanner(NoticeTexts(settings.timezone), tuple(notice_channels))
+    budgets = pace(settings)
+    claims = ClaimActivities(database, budgets, planner)
+    settlement = SettlementActivities(database, planner)
+    options = OptionActivities(database, budgets, planner)
+    parking = ParkingActivities(database, settings.service_secret.get_secret_value().encode())
+    notices = NoticeActivities(database, planner, notice_channels)
+    refunds = RefundActivities(
+        database, payment_gateways, send_window=timedelta(seconds=settings.gateway_send_window)
+    )
+    audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
+    return [method for owner in (claims, settlement, options, parking, notices, refunds, audit) for method in _of(owner)]
+
+
+def _of(owner: object) -> list[Callable[..., Any]]:
+    """The activities among an object's methods."""
+    methods = (getattr(owner, name) for name in sorted(vars(type(owner))))
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
+
+
+def workflow_runner(*, sandbox: bool) -> WorkflowRunner:
+    """The runner of workflow code: guarded against clock, randomness and environment, or bare and twice as fast."""
+    if not sandbox:
+        return UnsandboxedWorkflowRunner()
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(
+            *PASSED_THROUGH
+        ).with_import_notification_policy(
+            workflow.SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
+        )
+    )
+
+
+def worker(
+    settings: Settings, temporal: Client, serving: Sequence[Callable[..., Any]], *, max_cached_workflows: int = 1000
+) -> Worker:
+    """A worker of this service. Its activities, local ones included, never outnumber the database's connections."""
+    local_slots = max(1, settings.database_pool // 3)
+    return Worker(
+        temporal,
+        task_queue=settings.task_queue,
+        workflows=list(WORKFLOWS),
+        activities=list(serving),
+        workflow_runner=workflow_runner(sandbox=settings.workflow_sandbox),
+        max_cached_workflows=max_cached_workflows,
+        max_concurrent_workflow_tasks=100,
+        max_concurrent_activities=settings.database_pool - local_slots,
+        max_concurrent_local_activities=local_slots,
+        graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown),
+    )
+
+
+def close_later(
+    stack: AsyncExitStack,
+    database: AsyncEngine,
+    payment_gateways: Mapping[str, PaymentGateway],
+    notice_channels: Mapping[Channel, NoticeChannel],
+) -> None:
+    """Have everything that holds connections closed when the stack unwinds."""
+    stack.push_async_callback(database.dispose)
+    for gateway in payment_gateways.values():
+        stack.push_async_callback(gateway.aclose)
+    for channel in notice_channels.values():
+        stack.push_async_callback(channel.close)

@@ -1,0 +1,53 @@
+"""Where a claim stands by the ledger: what a run of its workflow starts from, a first one and a resumed one alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.claims import ClaimKind, ClaimStatus, Direction, LegState, Step, StepStatus
+from domain.orders import Means
+
+
+@dataclass(frozen=True, slots=True)
+class LegStanding:
+    """A refund leg. `amount` in minor units of the claim's currency; `gateway` is None for a credit of our own."""
+
+    leg_id: str
+    gateway: str | None
+    means: Means
+    amount: int
+    state: LegState
+
+    @property
+    def external(self) -> bool:
+        return self.gateway is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`refund` and `extra` in minor units of `currency`; `steps` tells each step's status."""
+
+    claim_no: str
+    order_no: str
+    kind: ClaimKind
+    direction: Direction
+    decided: bool
+    status: ClaimStatus
+    refund: int
+    extra: int
+    currency: str
+    legs: tuple[LegStanding, ...]
+    steps: Mapping[Step, StepStatus]
+
+    @property
+    def final(self) -> bool:
+        return self.status.final
+
+    @property
+    def external_legs(self) -> tuple[LegStanding, ...]:
+        return tuple(leg for leg in self.legs if leg.external)
+
+    @property
+    def settled(self) -> bool:
+        return all(leg.state is LegState.SETTLED for leg in self.legs)

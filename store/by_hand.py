@@ -1,0 +1,79 @@
+"""What an operator's command writes on a refund leg. Each in the transaction that accepts the command."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.claims import AttemptState, LegState, SettledBy
+from store.tables import refund_attempts, refund_legs
+
+
+async def leg_state(conn: AsyncConnection, leg_id: str) -> LegState:
+    found = await conn.execute(select(refund_legs.c.state).where(refund_legs.c.leg_id == leg_id))
+    return LegState(found.scalar_one())
+
+
+async def attempt_sent(conn: AsyncConnection, leg_id: str) -> bool:
+    """True while the outcome of the leg's newest attempt is unknown."""
+    found = await conn.execute(
+        select(refund_attempts.c.leg_id).where(
+            refund_attempts.c.leg_id == leg_id, refund_attempts.c.state == AttemptState.SENT
+        )
+    )
+    return found.first() is not None
+
+
+async def reopen_refused(conn: AsyncConnection, leg_id: str) -> None:
+    """A retry of a leg refused for good: planned again, under a new key, since the old one was answered with an error."""
+    await conn.execute(
+        update(refund_legs)
+        .where(refund_legs.c.leg_id == leg_id, refund_legs.c.state == LegState.REFUSED)
+        .values(
+            state=LegState.PLANNED,
+            key_no=refund_legs.c.key_no + 1,
+            key_used_at=None,
+            moved_at=func.clock_timestamp(),
+        )
+    )
+
+
+async def settle(conn: AsyncConnection, leg_id: str, evidence: str) -> None:
+    """The money was returned outside: by a bank transfer, say. `evidence` is where that can be looked up."""
+    await conn.execute(
+        update(refund_legs)
+        .where(refund_legs.c.leg_id == leg_id)
+        .values(
+            state=LegState.SETTLED,
+            settled_by=SettledBy.HAND,
+            evidence=evidence,
+            settled_at=func.clock_timestamp(),
+            moved_at=func.clock_timestamp(),
+        )
+    )
+
+
+async def settle_by_reference(conn: AsyncConnection, leg_id: str, refund_ref: str) -> None:
+    """The gateway's own reference shows that the sent attempt acted: the leg is settled by the gateway after all."""
+    await conn.execute(
+        update(refund_attempts)
+        .where(refund_attempts.c.leg_id == leg_id, refund_attempts.c.state == AttemptState.SENT)
+        .values(
+            state=AttemptState.ANSWERED,
+            outcome="by_reference",
+            ever_unknown=True,
+            moved_at=func.clock_timestamp(),
+        )
+    )
+    await conn.execute(
+        update(refund_legs)
+        .where(refund_legs.c.leg_id == leg_id)
+        .values(
+            state=LegState.SETTLED,
+            settled_by=SettledBy.GATEWAY,
+            refund_ref=refund_ref,
+            evidence=refund_ref,
+            settled_at=func.clock_timestamp(),
+            moved_at=func.clock_timestamp(),
+        )
+    )

@@ -1,0 +1,108 @@
+"""What the sweeper found wrong, kept until it is no longer so. Nothing here is mended silently: a person reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.claims import FINAL, ClaimStatus
+from store.tables import claims, findings, parkings
+
+
+class FindingKind(StrEnum):
+    NO_WORKFLOW = "no_workflow"
+    """A claim that is not final, and no live workflow carries it on: resume it."""
+    QUIET = "quiet"
+    """A claim that is not final, parked or pending, and has not moved for long."""
+    SENT_OF_FINAL = "sent_of_final"
+    """An attempt still sent of a final claim: it blocks its payment unseen."""
+    LATE_REFUND = "late_refund"
+    """A refund that a gateway carried out after its claim was undone: money returned and the order active."""
+    CONSERVATION = "conservation"
+    """An order whose money does not add up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong with `subject`, an order, a claim or a refund leg; `detail` without personal data."""
+
+    kind: FindingKind
+    subject: str
+    order_no: str | None
+    claim_no: str | None
+    detail: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind.value}/{self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenClaim:
+    claim_no: str
+    order_no: str
+    workflow_id: str
+
+
+async def report(conn: AsyncConnection, kind: FindingKind, found: Sequence[Finding], *, complete: bool = True) -> int:
+    """Keep what was found; with `complete`, earlier findings of the kind that are gone are cleared. Answers how many are open."""
+    if found:
+        rows = [
+            {**{name: value for name, value in asdict(one).items() if name != "subject"}, "finding_key": one.key}
+            for one in found
+        ]
+        written = insert(findings).values(rows)
+        await conn.execute(
+            written.on_conflict_do_update(
+                index_elements=[findings.c.finding_key],
+                set_={"detail": written.excluded.detail, "seen_at": func.clock_timestamp(), "cleared_at": None},
+            )
+        )
+    if complete:
+        await conn.execute(
+            update(findings)
+            .where(
+                findings.c.kind == kind,
+                findings.c.cleared_at.is_(None),
+                findings.c.finding_key.not_in([one.key for one in found]),
+            )
+            .values(cleared_at=func.clock_timestamp())
+        )
+    still_open = select(func.count()).where(findings.c.kind == kind, findings.c.cleared_at.is_(None))
+    return int((await conn.execute(still_open)).scalar_one())
+
+
+async def open_claims(conn: AsyncConnection, *, older_than: timedelta) -> list[OpenClaim]:
+    """Claims that are not final and were opened a while ago, so that their workflow's start is settled."""
+    rows = await conn.execute(
+        select(claims.c.claim_no, claims.c.order_no, claims.c.workflow_id)
+        .where(
+            claims.c.status.not_in([status.value for status in sorted(FINAL)]),
+            claims.c.opened_at < func.clock_timestamp() - older_than,
+        )
+        .order_by(claims.c.opened_at)
+    )
+    return [OpenClaim(row.claim_no, row.order_no, row.workflow_id) for row in rows]
+
+
+async def quiet_claims(conn: AsyncConnection, quiet: timedelta) -> list[OpenClaim]:
+    """Claims that should move and have not for `quiet`: not final, parked or pending."""
+    waiting = sorted(FINAL | {ClaimStatus.REFUND_PENDING})
+    parked = exists().where(parkings.c.claim_no == claims.c.claim_no, parkings.c.closed_at.is_(None))
+    rows = await conn.execute(
+        select(claims.c.claim_no, claims.c.order_no, claims.c.workflow_id)
+        .where(
+            claims.c.status.not_in([status.value for status in waiting]),
+            ~parked,
+            claims.c.moved_at < func.clock_timestamp() - quiet,
+        )
+        .order_by(claims.c.moved_at)
+    )
+    return [OpenClaim(row.claim_no, row.order_no, row.workflow_id) for row in rows]

@@ -1,0 +1,113 @@
+"""Claims that wait for a person: what failed, what is safe, and which command answered it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.claims import Action, Step, StuckReason
+from store.tables import parkings
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """One wait for a person. `part` is the refund leg, or empty. Its number is never used again."""
+
+    parking_no: int
+    claim_no: str
+    step: Step
+    part: str
+    cause: StuckReason
+    outcome_unknown: bool
+    actions: tuple[Action, ...]
+    open: bool
+
+
+async def park(
+    conn: AsyncConnection,
+    *,
+    claim_no: str,
+    order_no: str,
+    step: Step,
+    part: str,
+    cause: StuckReason,
+    detail: str,
+    outcome_unknown: bool,
+    actions: Sequence[Action],
+) -> int:
+    """Open a parking and answer its number; an older one of the same step and part is superseded."""
+    await conn.execute(
+        update(parkings)
+        .where(
+            parkings.c.claim_no == claim_no,
+            parkings.c.step == step,
+            parkings.c.part == part,
+            parkings.c.closed_at.is_(None),
+        )
+        .values(closed_at=func.clock_timestamp(), closed_by="superseded")
+    )
+    opened = await conn.execute(
+        insert(parkings)
+        .values(
+            claim_no=claim_no,
+            order_no=order_no,
+            step=step,
+            part=part,
+            cause=cause,
+            detail=detail,
+            outcome_unknown=outcome_unknown,
+            actions=[action.value for action in actions],
+        )
+        .returning(parkings.c.parking_no)
+    )
+    return int(opened.scalar_one())
+
+
+async def find(conn: AsyncConnection, claim_no: str, parking_no: int) -> Parking | None:
+    row = (
+        await conn.execute(
+            select(
+                parkings.c.parking_no,
+                parkings.c.claim_no,
+                parkings.c.step,
+                parkings.c.part,
+                parkings.c.cause,
+                parkings.c.outcome_unknown,
+                parkings.c.actions,
+                parkings.c.closed_at,
+            ).where(parkings.c.claim_no == claim_no, parkings.c.parking_no == parking_no)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return Parking(
+        parking_no=row.parking_no,
+        claim_no=row.claim_no,
+        step=Step(row.step),
+        part=row.part,
+        cause=StuckReason(row.cause),
+        outcome_unknown=row.outcome_unknown,
+        actions=tuple(Action(action) for action in row.actions),
+        open=row.closed_at is None,
+    )
+
+
+async def answer(conn: AsyncConnection, parking_no: int, action: Action) -> None:
+    await conn.execute(
+        update(parkings)
+        .where(parkings.c.parking_no == parking_no)
+        .values(closed_at=func.clock_timestamp(), closed_by=action.value)
+    )
+
+
+async def supersede_all(conn: AsyncConnection, claim_no: str) -> None:
+    """A new run of the claim takes over: it will park again where it must."""
+    await conn.execute(
+        update(parkings)
+        .where(parkings.c.claim_no == claim_no, parkings.c.closed_at.is_(None))
+        .values(closed_at=func.clock_timestamp(), closed_by="superseded")
+    )

@@ -1,0 +1,98 @@
+"""The worker process: serves the claim workflows and their activities, keeps the sweeper scheduled, stops in order.
+
+On SIGTERM or SIGINT it takes no new work, lets running activities end within the grace of the settings, and exits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import structlog
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+
+import bootstrap
+import logs
+import settings as configuration
+from deploy.local.discover import resolve
+from settings import Settings
+from workflows.sweep import SweepWorkflow
+
+log = structlog.get_logger(__name__)
+
+SWEEPER = "claims-sweeper"
+_CONNECT_TRIES = 60
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set. Raises when Temporal can't be reached within a minute."""
+    async with AsyncExitStack() as stack:
+        temporal = await connect(settings)
+        database = bootstrap.engine(settings)
+        gateways = bootstrap.gateways(settings)
+        channels = bootstrap.channels(settings)
+        bootstrap.close_later(stack, database, gateways, channels)
+        serving = bootstrap.activities(settings, database, temporal, gateways, channels)
+        await schedule_sweeper(temporal, settings)
+        async with bootstrap.worker(settings, temporal, serving):
+            log.info("worker started", task_queue=settings.task_queue)
+            await stop.wait()
+            log.info("worker stopping")
+    # A process that exits right after its last call to Temporal can crash in the SDK's core (sdk-python#300).
+    await asyncio.sleep(0.05)
+
+
+async def connect(settings: Settings) -> Client:
+    """Connect, waiting for a Temporal that is still starting."""
+    for _ in range(_CONNECT_TRIES):
+        try:
+            return await bootstrap.temporal_client(settings)
+        except RuntimeError as error:
+            log.info("waiting for Temporal", address=settings.effective_temporal_address)
+            failed = error
+            await asyncio.sleep(1)
+    raise failed
+
+
+async def schedule_sweeper(temporal: Client, settings: Settings) -> None:
+    """See to it that the sweeper runs as often as the settings say; harmless when it does already."""
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(SweepWorkflow.run, id=SWEEPER, task_queue=settings.task_queue),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(seconds=settings.sweep_every))]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
+    )
+    try:
+        await temporal.create_schedule(SWEEPER, schedule)
+    except ScheduleAlreadyRunningError:
+
+        async def as_set(_: ScheduleUpdateInput) -> ScheduleUpdate:
+            return ScheduleUpdate(schedule)
+
+        await temporal.get_schedule_handle(SWEEPER).update(as_set)
+
+
+async def main() -> None:
+    settings = resolve(configuration.load())
+    logs.configure(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stop.set)
+    await serve(settings, stop)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

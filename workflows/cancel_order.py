@@ -1,0 +1,228 @@
+"""A cancel claim from request to last notice. docs/saga.md tells why in this order.
+
+open → the first external refund (the pivot) → everything else side by side → complete → notify. Before the pivot a
+final refusal undoes all; after it the claim only goes forward, and what fails waits for a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.claims import ClaimActivities, Turned
+from activities.messages import Begun, Pace
+from activities.refunds import CheckResult, RefundActivities, RefundLegs
+from activities.settlement import CREDITS, Settle, Settled, SettlementActivities
+from domain.claims import ClaimStatus, Direction, LegState, Step, StepStatus, StuckReason
+from domain.refusals import Code, Refusal
+from domain.standing import LegStanding, Standing
+from workflows import budgets, failures
+from workflows.claim import ClaimWorkflow, TurnedBack
+from workflows.compensations import Compensations
+from workflows.messages import Accepted, CancelOrder, ClaimOutcome
+from workflows.opening import begin
+from workflows.refunding import GaveBack, LegRefund
+
+
+@workflow.defn
+class CancelOrderWorkflow(ClaimWorkflow):
+    """One cancel claim. Answers the caller as soon as the claim is durably open, or refused."""
+
+    @workflow.init
+    def __init__(self, asked: CancelOrder) -> None:
+        super().__init__(asked.claim_no)
+        self._standing: Standing | None = None
+        self._refusal: Refusal | None = None
+        self._undo = Compensations()
+        self._announcement: asyncio.Task[bool] | None = None
+        self._notice_ids: tuple[str, ...] = ()
+        self._completed = False
+
+    @workflow.run
+    async def run(self, asked: CancelOrder) -> ClaimOutcome:
+        return await self._hear_cancels(self._cancel_order(asked))
+
+    @workflow.update(description="Answers once the claim is durably open. Sent by the service's API.")
+    async def accepted(self) -> Accepted:
+        await workflow.wait_condition(lambda: self._standing is not None or self._refusal is not None)
+        if self._refusal is not None:
+            raise failures.as_failure(self._refusal)
+        standing = self._standing
+        assert standing is not None  # noqa: S101 (the condition above)
+        return Accepted(
+            claim_no=standing.claim_no, refund=standing.refund, extra=standing.extra, currency=standing.currency
+        )
+
+    async def _cancel_order(self, asked: CancelOrder) -> ClaimOutcome:
+        begun = await begin(asked.request, ClaimActivities.open_cancel, self._ref())
+        if isinstance(begun, Refusal):
+            self._refusal = begun
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            return ClaimOutcome(claim_no=self._claim_no, status="REFUSED", code=begun.code.value, reason=begun.reason)
+        try:
+            await self._forward(begun)
+        except (TurnedBack, GaveBack):
+            self._show(ClaimStatus.COMPENSATING, Step.OPEN)
+            await self._undo.run()
+        if self._announcement is not None:
+            await self._announcement
+        return await self._end(self._notice_ids)
+
+    async def _forward(self, begun: Begun) -> None:
+        """Everything up to completion. Raises TurnedBack or GaveBack when the claim turned back before the pivot."""
+        standing = self._standing = begun.standing
+        self._pace = begun.pace
+        self._decided = standing.decided
+        self._undo.add(self._undo_open)
+        if standing.direction is Direction.UNDOING:
+            raise TurnedBack
+        external = standing.external_legs
+        first = None
+        if external and not standing.decided:
+            await self._check(external)
+            first = asyncio.create_task(LegRefund(self, external[0]).run())
+            await workflow.wait_condition(lambda: self._decided or first.done())
+            if first.done():
+                first.result()
+        await self._obey_cancel()
+        rest = external[1:] if first else external
+        branches = [LegRefund(self, leg).run() for leg in rest if leg.state is not LegState.SETTLED]
+        await asyncio.gather(self._give_ours(standing), *([first] if first else []), *branches)
+        await self._complete()
+
+    # --- before the pivot ---------------------------------------------------------------------------------------------------
+
+    async def _check(self, external: tuple[LegStanding, ...]) -> None:
+        """With several external legs, read each at its gateway first: one that can't be refunded refuses the claim."""
+        if len(external) < 2:
+            return
+        while True:
+            await self._obey_cancel()
+            try:
+                checked: CheckResult = await workflow.execute_activity_method(
+                    RefundActivities.check,
+                    RefundLegs(leg_ids=tuple(leg.leg_id for leg in external)),
+                    summary="can each payment be refunded?",
+                    **budgets.gateway_call(self._pace),
+                )
+                break
+            except ActivityError as failed:
+                cause, detail = failures.cause_of(failed), failures.describe(failed)
+                await self._park(Step.REFUND, "", cause, detail, heed_cancel=True)
+        if checked.leg_id is not None:
+            turned = await self._turn_back(Code.NOT_CANCELLABLE.value, f"refund.{checked.code}")
+            if turned is not Turned.DECIDED:
+                raise TurnedBack
+
+    # --- past the pivot -----------------------------------------------------------------------------------------------------
+
+    async def _give_ours(self, standing: Standing) -> None:
+        """Credits, coupons and stock: in one transaction while none of them fails, else each by itself."""
+        parts = [step for step in (Step.COUPONS, Step.RESTOCK) if _open(standing, step)]
+        if any(not leg.external and leg.state is LegState.PLANNED for leg in standing.legs):
+            parts.append(CREDITS)
+        try:
+            await self._settled(
+                await workflow.execute_local_activity_method(
+                    SettlementActivities.settle,
+                    Settle(claim_no=self._claim_no, parts=tuple(parts)),
+                    **budgets.LEDGER_LOCAL,
+                )
+            )
+        except ActivityError:
+            await asyncio.gather(*(self._give(part) for part in parts))
+
+    async def _give(self, part: Step) -> None:
+        """One part alone, so that a failing one does not hold the others back."""
+        name = "credits" if part is CREDITS else part.value
+        await self._settled(
+            await self._ledger(
+                SettlementActivities.settle,
+                Settle(claim_no=self._claim_no, parts=(part,)),
+                step=part,
+                part=name,
+                summary=f"give back: {name}",
+            )
+        )
+
+    async def _settled(self, settled: Settled) -> None:
+        if settled.fenced:
+            raise TurnedBack
+        self._decided = True
+        self._notice_ids = self._notice_ids or settled.notice_ids
+        self._completed = settled.completed
+
+    async def _complete(self) -> None:
+        if self._completed:
+            return
+        while True:
+            done: Settled = await self._ledger(
+                SettlementActivities.complete, self._ref(), step=Step.COMPLETE, summary="complete"
+            )
+            if done.fenced:
+                raise TurnedBack
+            if done.completed:
+                self._notice_ids = done.notice_ids
+                return
+            await self._park(
+                Step.COMPLETE, "complete", StuckReason.BUG, "every branch ended, yet the ledger has one open"
+            )
+
+    async def _undo_open(self) -> None:
+        """Free what the opening held. The customer is told that nothing has changed."""
+        self._notice_ids = tuple(
+            await self._ledger(
+                ClaimActivities.undo_open,
+                self._ref(),
+                step=Step.OPEN,
+                part="undo",
+                summary="undo: free the units",
+                cause=StuckReason.COMPENSATION_STUCK,
+            )
+        )
+
+    # --- what a leg asks of its claim ------------------------------------------------------------------------------------------
+
+    @property
+    def pace(self) -> Pace:
+        return self._pace
+
+    @property
+    def decided(self) -> bool:
+        return self._decided
+
+    @property
+    def cancel_pending(self) -> bool:
+        return self._cancel_pending
+
+    async def obey_cancel(self) -> None:
+        await self._obey_cancel()
+
+    async def turn_back(self, code: str, reason: str) -> Turned:
+        return await self._turn_back(code, reason)
+
+    async def park(
+        self, step: Step, part: str, cause: StuckReason, detail: str, *, heed_cancel: bool = False
+    ) -> None:
+        await self._park(step, part, cause, detail, heed_cancel=heed_cancel)
+
+    def pivot_passed(self) -> None:
+        self._decided = True
+
+    def refund_pending(self) -> None:
+        """Tell the list views, and once the customer, that money is on its way."""
+        self._show(ClaimStatus.REFUND_PENDING, Step.REFUND)
+        if self._announcement is None:
+            self._announcement = asyncio.create_task(self._announce())
+
+    async def _announce(self) -> bool:
+        notice_ids = await self._ledger(
+            SettlementActivities.announce_pending, self._ref(), step=Step.NOTIFY, summary="a refund is pending"
+        )
+        return await self._tell(notice_ids)
+
+
+def _open(standing: Standing, step: Step) -> bool:
+    return standing.steps.get(step) not in (StepStatus.DONE, StepStatus.SKIPPED)

@@ -1,0 +1,254 @@
+"""What every claim's workflow has in common: steps that park when they fail, a person's answer, a cancel request.
+
+docs/saga.md: parked claims; cancel requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from activities.claims import ClaimActivities, TurnBack, Turned
+from activities.messages import ClaimRef, Pace
+from activities.notices import GiveUpNotice, NoticeActivities, SendNotice
+from activities.parking import CancelRequest, Command, Park, Parked, ParkingActivities
+from activities.settlement import Conclude, SettlementActivities
+from domain.claims import ClaimStatus, Step, StuckReason
+from domain.refusals import Code
+from workflows import attributes, budgets, details, failures
+from workflows.messages import ClaimOutcome, CommandResult, OperatorCommand
+
+T = TypeVar("T")
+
+
+class TurnedBack(Exception):
+    """The claim has turned to undoing: leave the way forward."""
+
+
+class ClaimWorkflow:
+    """Base of the claim workflows. Its state is a cache of the ledger: a resumed run starts from the ledger again."""
+
+    def __init__(self, claim_no: str) -> None:
+        self._claim_no = claim_no
+        self._pace = Pace()
+        self._decided = False
+        self._cancel_reason: str | None = None
+        self._cancel_answered = False
+        self._parked: dict[int, Parked] = {}
+        self._answered: set[int] = set()
+
+    # --- people ---------------------------------------------------------------------------------------------------------
+
+    @workflow.update(
+        description='Answer a parking: {"parkingNo": 1, "action": "retry", "reason": "…", "actor": "your name"}'
+    )
+    async def resolve(self, command: OperatorCommand) -> CommandResult:
+        """Carry out a person's command on a parked step. Refused ones are kept in the audit too."""
+        update = workflow.current_update_info()
+        info = workflow.info()
+        asked = Command(
+            claim_no=self._claim_no,
+            parking_no=command.parking_no,
+            action=command.action,
+            reason=command.reason,
+            evidence=command.evidence,
+            actor=command.actor,
+            channel=command.channel,
+            seal=command.seal,
+            request_ref=update.id if update else "",
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+        )
+        answer = await workflow.execute_activity_method(
+            ParkingActivities.command, asked, summary=f"command {command.action}", **budgets.RECORD
+        )
+        if not answer.accepted:
+            refusal = answer.refusal or "command.unfit"
+            raise ApplicationError(
+                f"refused: {refusal}", {"reason": refusal, "facts": {}}, type=Code.COMMAND_UNFIT.value
+            )
+        self._answered.add(command.parking_no)
+        return CommandResult(
+            claim_no=self._claim_no,
+            parking_no=command.parking_no,
+            action=command.action,
+            status=answer.status or "",
+        )
+
+    @resolve.validator
+    def check_resolve(self, command: OperatorCommand) -> None:
+        """Only what is malformed is refused here: a refusal by a validator leaves no trace."""
+        if not command.reason.strip():
+            raise ApplicationError("a reason is required", type=Code.REQUIRED.value)
+        if not command.actor.strip():
+            raise ApplicationError("an actor is required", type=Code.REQUIRED.value)
+
+    async def _hear_cancels(self, saga: Coroutine[Any, Any, T]) -> T:
+        """Run the saga to its end. A cancel request does not stop it: it is remembered, and read where it may turn back."""
+        task = asyncio.create_task(saga)
+        while not task.done():
+            try:
+                await workflow.wait([task])
+            except asyncio.CancelledError:
+                self._cancel_reason = workflow.cancellation_reason() or "-"
+        return task.result()
+
+    # --- turning back -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _cancel_pending(self) -> bool:
+        """A cancel request was heard that has not had its answer yet."""
+        return self._cancel_reason is not None and not self._cancel_answered
+
+    async def _obey_cancel(self) -> None:
+        """Turn back if a cancel request asks for it and the ledger allows it. Raises TurnedBack.
+
+        While an outcome is unknown the request stays remembered.
+        """
+        if not self._cancel_pending:
+            return
+        turned = await self._turn_back(Code.NOT_CANCELLABLE.value, "claim.aborted")
+        if turned is Turned.OUTCOME_UNKNOWN:
+            return
+        await self._answer_cancel(undoing=turned is Turned.UNDOING)
+        if turned is Turned.UNDOING:
+            raise TurnedBack
+
+    async def _answer_cancel(self, *, undoing: bool) -> None:
+        self._cancel_answered = True
+        info = workflow.info()
+        await workflow.execute_activity_method(
+            ParkingActivities.record_cancel_request,
+            CancelRequest(
+                claim_no=self._claim_no,
+                reason=self._cancel_reason or "-",
+                workflow_id=info.workflow_id,
+                run_id=info.run_id,
+                undoing=undoing,
+            ),
+            summary="record the cancel request",
+            **budgets.RECORD,
+        )
+
+    async def _turn_back(self, code: str, reason: str) -> Turned:
+        turned: Turned = await self._ledger(
+            ClaimActivities.turn_back,
+            TurnBack(claim_no=self._claim_no, code=code, reason=reason),
+            step=Step.OPEN,
+            part="undo",
+            summary="turn back",
+        )
+        if turned is Turned.DECIDED:
+            self._decided = True
+        return turned
+
+    # --- steps ----------------------------------------------------------------------------------------------------------------
+
+    async def _ledger(
+        self,
+        method: Callable[..., Any],
+        asked: Any,
+        *,
+        step: Step,
+        summary: str,
+        part: str = "",
+        cause: StuckReason | None = None,
+    ) -> Any:
+        """A step in our own database: local first, then a regular activity, then a person. Raises a refusal's ActivityError."""
+        try:
+            return await workflow.execute_local_activity_method(method, asked, **budgets.LEDGER_LOCAL)
+        except ActivityError as failed:
+            if failures.refusal_in(failed):
+                raise
+        while True:
+            try:
+                return await workflow.execute_activity_method(method, asked, summary=summary, **budgets.LEDGER)
+            except ActivityError as failed:
+                if failures.refusal_in(failed):
+                    raise
+                await self._park(step, part, cause or failures.cause_of(failed), failures.describe(failed))
+
+    async def _park(self, step: Step, part: str, cause: StuckReason, detail: str, *, heed_cancel: bool = False) -> None:
+        """Wait for a person, visibly. Returns once a command was accepted: the ledger then says what came of it.
+
+        With `heed_cancel` a cancel request ends the waiting too.
+        """
+        self._show(ClaimStatus.NEEDS_OPERATOR, step, cause)
+        parking = await workflow.execute_activity_method(
+            ParkingActivities.park,
+            Park(claim_no=self._claim_no, step=step, part=part, cause=cause, detail=detail),
+            summary=f"park: {cause.value}",
+            **budgets.RECORD,
+        )
+        self._parked[parking.parking_no] = parking
+        workflow.set_current_details(details.parked(self._claim_no, self._parked.values()))
+        await workflow.wait_condition(
+            lambda: parking.parking_no in self._answered or (heed_cancel and self._cancel_pending)
+        )
+        del self._parked[parking.parking_no]
+        if self._parked:
+            workflow.set_current_details(details.parked(self._claim_no, self._parked.values()))
+            return
+        workflow.set_current_details(f"Claim {self._claim_no} goes on.")
+        self._show(ClaimStatus.REFUNDING if self._decided else ClaimStatus.ACCEPTED, step, None)
+
+    def _show(self, status: ClaimStatus, step: Step, cause: StuckReason | None = None) -> None:
+        """Tell the list views where the claim stands. Only at turning points: each costs an event."""
+        stuck = attributes.STUCK_REASON
+        workflow.upsert_search_attributes(
+            [
+                attributes.CLAIM_STATUS.value_set(status.value),
+                attributes.CLAIM_STEP.value_set(step.value),
+                attributes.NEEDS_OPERATOR.value_set(status is ClaimStatus.NEEDS_OPERATOR),
+                stuck.value_set(cause.value) if cause else stuck.value_unset(),
+            ]
+        )
+
+    # --- the end ------------------------------------------------------------------------------------------------------------
+
+    async def _tell(self, notice_ids: list[str] | tuple[str, ...]) -> bool:
+        """Send the notices side by side; True when one of them failed for good. A failed notice never stops a claim."""
+        failed = await asyncio.gather(*(self._send(notice_id) for notice_id in notice_ids))
+        return any(failed)
+
+    async def _send(self, notice_id: str) -> bool:
+        channel = notice_id.rsplit("-", 1)[-1]
+        try:
+            sent = await workflow.execute_activity_method(
+                NoticeActivities.send_notice,
+                SendNotice(notice_id=notice_id),
+                summary=f"tell the customer by {channel}",
+                **budgets.notice(self._pace),
+            )
+        except ActivityError as failed:
+            await workflow.execute_activity_method(
+                NoticeActivities.give_up_notice,
+                GiveUpNotice(notice_id=notice_id, code=failures.describe(failed)[:200]),
+                summary=f"give {channel} up",
+                **budgets.RECORD,
+            )
+            return True
+        return sent.failed
+
+    async def _end(self, notice_ids: list[str] | tuple[str, ...]) -> ClaimOutcome:
+        """Tell the customer, write down how that went, and show the final status."""
+        failed = await self._tell(notice_ids)
+        status = await self._ledger(
+            SettlementActivities.conclude,
+            Conclude(claim_no=self._claim_no, failed=failed),
+            step=Step.NOTIFY,
+            summary="conclude",
+        )
+        if self._cancel_pending:
+            await self._answer_cancel(undoing=False)
+        self._show(ClaimStatus(status), Step.NOTIFY)
+        workflow.set_current_details(f"Claim {self._claim_no}: {status}.")
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return ClaimOutcome(claim_no=self._claim_no, status=status)
+
+    def _ref(self) -> ClaimRef:
+        return ClaimRef(claim_no=self._claim_no)

@@ -1,0 +1,52 @@
+"""Reading the failure of a step: whether a rule refused it, and if not, why the claim stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError
+
+from activities.errors import FailureType
+from activities.refusals import from_failure, to_failure
+from domain.claims import StuckReason
+from domain.refusals import Refusal
+
+CAUSES: Mapping[str, StuckReason] = {
+    FailureType.GATEWAY_DOWN: StuckReason.PSP_DOWN,
+    FailureType.OUTCOME_UNKNOWN: StuckReason.PSP_UNKNOWN,
+    FailureType.DATABASE: StuckReason.DATABASE,
+}
+"""The types of failures that our activities raise on purpose; any other is a bug."""
+
+
+def refusal_in(failure: BaseException | None) -> Refusal | None:
+    return from_failure(failure)
+
+
+def as_failure(refusal: Refusal) -> ApplicationError:
+    """The refusal as an update raises it to its caller."""
+    return to_failure(refusal)
+
+
+def cause_of(failure: ActivityError) -> StuckReason:
+    leaf = leaf_of(failure)
+    if isinstance(leaf, TimeoutError):
+        return StuckReason.DATABASE
+    kind = leaf.type if isinstance(leaf, ApplicationError) else None
+    return CAUSES.get(kind or "", StuckReason.BUG)
+
+
+def leaf_of(failure: BaseException) -> BaseException:
+    """The failure at the bottom: what really happened."""
+    while isinstance(failure, FailureError) and failure.cause is not None:
+        failure = failure.cause
+    return failure
+
+
+def describe(failure: ActivityError) -> str:
+    """One line for an operator. Our failures' messages carry no personal data; a bug's is cut to its type."""
+    leaf = leaf_of(failure)
+    if isinstance(leaf, ApplicationError):
+        known = leaf.type in CAUSES
+        return f"{leaf.type}: {leaf.message}" if known else f"a {leaf.type} in {failure.activity_type}"
+    return f"{failure.activity_type} ended without an answer ({type(leaf).__name__})"

@@ -1,0 +1,73 @@
+"""What goes into the claim workflows and what comes out. Numbers, amounts and references: no personal data."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from activities.claims import OpenCancel as OpenCancel
+from activities.claims import SelectedLine as SelectedLine
+from activities.claims import Terms as Terms
+from activities.messages import Message
+from activities.options import OpenChange as OpenChange
+
+
+class CancelOrder(Message):
+    """Start a cancel claim from `request`; or, with the claim number alone, resume it from the ledger."""
+
+    claim_no: str
+    request: OpenCancel | None = None
+
+
+class ChangeOption(Message):
+    """Start an option change from `request`; or, with the claim number alone, resume it from the ledger."""
+
+    claim_no: str
+    request: OpenChange | None = None
+
+
+class Accepted(Message):
+    """A cancel claim is durably open. Amounts in minor units of `currency`."""
+
+    claim_no: str
+    refund: int
+    extra: int
+    currency: str
+
+
+class Changed(Message):
+    """The line is changed."""
+
+    claim_no: str
+
+
+class OperatorCommand(Message):
+    """What a person answers to a parking: one JSON object, so that the Web UI can send it as well as the API.
+
+    `parkingNo` and `action` are in the claim's current details; `evidence` goes with settle; `seal` is the API's.
+    """
+
+    parking_no: int = Field(alias="parkingNo")
+    action: str
+    reason: str = ""
+    actor: str = ""
+    evidence: str | None = None
+    channel: str = "web-ui"
+    seal: str | None = None
+
+
+class CommandResult(Message):
+    """The command was accepted; `status` is the claim's afterwards."""
+
+    claim_no: str
+    parking_no: int
+    action: str
+    status: str
+
+
+class ClaimOutcome(Message):
+    """How a claim's workflow ended: the claim's final status, or REFUSED with the code when none was opened."""
+
+    claim_no: str
+    status: str
+    code: str | None = None
+    reason: str | None = None

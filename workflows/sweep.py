@@ -1,0 +1,49 @@
+"""The sweeper: on a schedule, looks for what no workflow sees of itself. docs/saga.md: the sweeper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError
+
+from activities.audit import AuditActivities
+from activities.messages import Message
+
+
+class Sweep(Message):
+    """How many findings of each kind are open; None where the look itself failed and comes again with the next sweep."""
+
+    without_workflow: int | None
+    quiet: int | None
+    attempts_of_final: int | None
+    late_refunds: int | None
+    unbalanced: int | None
+
+
+@workflow.defn
+class SweepWorkflow:
+    @workflow.run
+    async def run(self) -> Sweep:
+        return Sweep(
+            without_workflow=await self._look(AuditActivities.find_claims_without_workflow),
+            quiet=await self._look(AuditActivities.find_quiet_claims),
+            attempts_of_final=await self._look(AuditActivities.find_attempts_of_final_claims),
+            late_refunds=await self._look(AuditActivities.look_again),
+            unbalanced=await self._look(AuditActivities.find_unbalanced_orders),
+        )
+
+    async def _look(self, method: Callable[..., Any]) -> int | None:
+        try:
+            found: int = await workflow.execute_activity_method(
+                method,
+                start_to_close_timeout=timedelta(minutes=2),
+                retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3),
+            )
+        except ActivityError as failed:
+            workflow.logger.warning("a look of the sweeper failed", exc_info=failed)
+            return None
+        return found
