@@ -135,6 +135,8 @@ def test_down_cuts_everything_but_its_control(caller: Caller, method: str, path:
 def test_nothing_is_done_while_down_however_often_it_is_tried(caller: Caller) -> None:
     pg_tid = caller.new_payment()
     caller.fault("down", pg_tid)
+    caller.fault("down")
+    assert caller.faults() == [(None, "down", 1)]
 
     for _ in range(3):
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
