@@ -1,0 +1,135 @@
+"""Orders and claims in a real database, written by the store's own functions."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.claims import Actor, ClaimKind, Direction, LegState, SettledBy
+from domain.conservation import Leg
+from domain.costs import Costs, Selection
+from domain.orders import Fault, Held, Item, Order, OrderState, SaleMethod, SaleStatus
+from domain.pricing import price
+from domain.units import take
+from store import claims, fence, feed
+from store.orders import load_state
+from store.tables import refund_legs
+from tests.support.orders import NOW
+
+_numbers = itertools.count(1)
+
+
+def item_of(goods_no: str, variant_no: str, *, stock: int = 10, unit_price: int = 10_000) -> Item:
+    return Item(
+        goods_no=goods_no,
+        variant_no=variant_no,
+        goods_name="Goods",
+        variant_name=f"Variant {variant_no}",
+        options=(("Colour", variant_no),),
+        price=unit_price,
+        sale_status=SaleStatus.ON_SALE,
+        sale_method=SaleMethod.ORDINARY,
+        stock=stock,
+    )
+
+
+def fed(order: Order, *, buyer_name: str = "Kim", password_hash: str | None = None) -> feed.FedOrder:
+    return feed.FedOrder(
+        order=order,
+        buyer_name=buyer_name,
+        email="kim@example.com",
+        phone="010-1234-5678",
+        medium="pc",
+        password_hash=password_hash or (None if order.member_no else "a hash"),
+    )
+
+
+async def bring(conn: AsyncConnection, order: Order) -> None:
+    """Feed the order's items and the order."""
+    for goods_no, variant_no in sorted({(line.goods_no, line.variant_no) for line in order.lines}):
+        await feed.put_item(conn, item_of(goods_no, variant_no))
+    await feed.put_order(conn, fed(order))
+
+
+async def state_of(conn: AsyncConnection, order_no: str) -> OrderState:
+    state = await load_state(conn, order_no)
+    assert state is not None
+    return state
+
+
+def new_claim(order_no: str, kind: ClaimKind = ClaimKind.CANCEL, *, fault: Fault = Fault.CUSTOMER) -> claims.NewClaim:
+    number = next(_numbers)
+    return claims.NewClaim(
+        claim_no=f"20230808C{number:06}",
+        order_no=order_no,
+        kind=kind,
+        workflow_id=f"{kind}/{order_no}/{number}",
+        request_key=f"key-{number}",
+        digest="digest",
+        quote_nonce=None,
+        private_id=None,
+        actor=Actor.MEMBER,
+        language="ko",
+        reason_code="10",
+        fault=fault,
+    )
+
+
+async def open_cancel(
+    conn: AsyncConnection, order_no: str, wanted: Mapping[int, int], *, fault: Fault = Fault.CUSTOMER
+) -> tuple[str, Costs]:
+    """Open a cancel claim of units per line number, at the price that it has now; its number and costs."""
+    await fence.lock_order(conn, order_no)
+    state = await state_of(conn, order_no)
+    selection = tuple(Selection(line_no, quantity) for line_no, quantity in wanted.items())
+    costs = price(state, selection, fault, NOW)
+    new = new_claim(order_no, fault=fault)
+    await claims.open_cancel(conn, new, state, take(state, selection), costs)
+    return new.claim_no, costs
+
+
+async def open_change(conn: AsyncConnection, order_no: str, held: Held, new_variant_no: str) -> str:
+    await fence.lock_order(conn, order_no)
+    new = new_claim(order_no, ClaimKind.OPTION_CHANGE)
+    await claims.open_change(conn, new, "KRW", held, new_variant_no)
+    return new.claim_no
+
+
+async def head_of(conn: AsyncConnection, claim_no: str) -> fence.ClaimHead:
+    head = await fence.enter(conn, claim_no, None)
+    assert head is not None
+    return head
+
+
+async def decide(conn: AsyncConnection, claim_no: str) -> None:
+    await claims.decide(conn, await head_of(conn, claim_no))
+    await claims.restate(conn, claim_no)
+
+
+async def settle(conn: AsyncConnection, claim_no: str) -> None:
+    """All of its refund arrived."""
+    await conn.execute(
+        update(refund_legs)
+        .where(refund_legs.c.claim_no == claim_no)
+        .values(state=LegState.SETTLED, settled_by=SettledBy.GATEWAY)
+    )
+
+
+async def undo(conn: AsyncConnection, claim_no: str) -> None:
+    head = await head_of(conn, claim_no)
+    assert await claims.turn_back(conn, head, "2001", "units.gone")
+    await claims.free(conn, replace(head, direction=Direction.UNDOING))
+    await claims.restate(conn, claim_no)
+
+
+async def legs_of(conn: AsyncConnection, order_no: str) -> list[Leg]:
+    found = await conn.execute(
+        select(refund_legs.c.payment_no, refund_legs.c.amount, refund_legs.c.state).where(
+            refund_legs.c.order_no == order_no
+        )
+    )
+    return [Leg(row.payment_no, row.amount, LegState(row.state)) for row in found]

@@ -1,0 +1,215 @@
+"""The database's own sums: always balanced, the same as the domain's, and off as soon as one row is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.claims import LegState
+from domain.conservation import Books, books
+from domain.orders import Fault, Means, Order, PaymentStatus
+from store import reads
+from tests.store import shop
+from tests.support import orders as made
+
+REACH = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+
+
+async def _by_view(conn: AsyncConnection, order_no: str) -> Books:
+    found = await reads.conservation(conn, order_no)
+    assert found is not None
+    return found.books
+
+
+async def _by_domain(conn: AsyncConnection, order_no: str, *, extra_owed: int = 0) -> Books:
+    return books(
+        await shop.state_of(conn, order_no), await shop.legs_of(conn, order_no), extra_owed=extra_owed
+    )
+
+
+async def _agreed(conn: AsyncConnection, order_no: str, *, extra_owed: int = 0) -> Books:
+    """The books, once view and domain agree on every term and the sum is right."""
+    seen = await _by_view(conn, order_no)
+    assert seen == await _by_domain(conn, order_no, extra_owed=extra_owed)
+    assert seen.difference == 0
+    return seen
+
+
+@REACH
+@given(order=made.orders(), data=st.data())
+async def test_random_orders_balance_at_every_moment(engine: AsyncEngine, order: Order, data: st.DataObject) -> None:
+    async with engine.connect() as conn:
+        await shop.bring(conn, order)
+        await _agreed(conn, order.order_no)
+        for _ in range(3):
+            state = await shop.state_of(conn, order.order_no)
+            left = {line.line_no: state.units_left(line) for line in order.lines if state.units_left(line)}
+            if not left:
+                break
+            wanted = data.draw(made.partial_cancels(left))
+            claim_no, costs = await shop.open_cancel(
+                conn, order.order_no, wanted, fault=data.draw(made.FAULTS)
+            )
+            await _agreed(conn, order.order_no, extra_owed=costs.extra)
+            if costs.extra or data.draw(st.integers(0, 3)) == 0:
+                await shop.undo(conn, claim_no)
+            else:
+                await shop.decide(conn, claim_no)
+                if data.draw(st.booleans()):
+                    await shop.settle(conn, claim_no)
+            await _agreed(conn, order.order_no)
+        await conn.rollback()
+
+
+# --- the terms, by name -----------------------------------------------------------------------------------------------
+
+SHIPPED = made.order(
+    made.line(1, 30_000, 3, group="G1"),
+    made.line(2, 10_000, 1, group="G2"),
+    groups=(made.group("G1", fee=3_000, free_from=50_000), made.group("G2", fee=2_500, paid=2_500)),
+    benefits=(made.basket_coupon("B1", {1: 10_000, 2: 1_000}, minimum=50_000),),
+)
+
+
+async def test_an_order_before_any_claim(conn: AsyncConnection) -> None:
+    await shop.bring(conn, SHIPPED)
+    assert await _agreed(conn, SHIPPED.order_no) == Books(
+        paid=91_500, extra_paid=0, refunded=0, due=0, bought=89_000, fees=2_500
+    )
+
+
+async def test_shares_are_rounded_half_up_and_add_up(conn: AsyncConnection) -> None:
+    odd = made.order(made.line(1, 100, 3), benefits=(made.goods_coupon("B1", 1, 100),))
+    await shop.bring(conn, odd)
+    bought = []
+    for _ in range(3):
+        claim_no, _ = await shop.open_cancel(conn, odd.order_no, {1: 1})
+        await shop.decide(conn, claim_no)
+        bought.append((await _agreed(conn, odd.order_no)).bought)
+    # Shares of the first n of 3 units of 100: 33, 67, 100.
+    assert bought == [200 - 67, 100 - 33, 0]
+
+
+async def test_a_coupon_taken_back_and_a_fee_charged(conn: AsyncConnection) -> None:
+    await shop.bring(conn, SHIPPED)
+    claim_no, costs = await shop.open_cancel(conn, SHIPPED.order_no, {1: 2})
+    await shop.decide(conn, claim_no)
+    seen = await _agreed(conn, SHIPPED.order_no)
+    assert (seen.bought, seen.fees) == (40_000, 2_500 + 3_000)
+    assert seen.due == costs.refund == 91_500 - 40_000 - 5_500
+
+
+async def test_a_group_without_goods_keeps_no_fee(conn: AsyncConnection) -> None:
+    await shop.bring(conn, SHIPPED)
+    claim_no, _ = await shop.open_cancel(conn, SHIPPED.order_no, {2: 1}, fault=Fault.SELLER)
+    await shop.decide(conn, claim_no)
+    assert (await _agreed(conn, SHIPPED.order_no)).fees == 0
+
+
+async def test_refunds_are_due_until_they_are_settled(conn: AsyncConnection) -> None:
+    await shop.bring(conn, SHIPPED)
+    claim_no, costs = await shop.open_cancel(conn, SHIPPED.order_no, {1: 3, 2: 1})
+    before = await _agreed(conn, SHIPPED.order_no)
+    await shop.decide(conn, claim_no)
+    await shop.settle(conn, claim_no)
+    after = await _agreed(conn, SHIPPED.order_no)
+    assert (before.refunded, before.due) == (0, costs.refund)
+    assert (after.refunded, after.due) == (91_500, 0)
+
+
+async def test_a_rejected_claim_is_as_never_made(conn: AsyncConnection) -> None:
+    await shop.bring(conn, SHIPPED)
+    before = await _agreed(conn, SHIPPED.order_no)
+    claim_no, _ = await shop.open_cancel(conn, SHIPPED.order_no, {1: 2})
+    await shop.undo(conn, claim_no)
+    assert await _agreed(conn, SHIPPED.order_no) == before
+
+
+async def test_a_waiting_payment_is_owed(conn: AsyncConnection) -> None:
+    unpaid = made.order(
+        made.line(1, 10_000, 1),
+        payments=(
+            made.payment("1", 9_000, Means.VIRTUAL_ACCOUNT, status=PaymentStatus.WAITING),
+            made.payment("2", 1_000, Means.MILEAGE),
+        ),
+    )
+    await shop.bring(conn, unpaid)
+    seen = await _agreed(conn, unpaid.order_no)
+    assert (seen.paid, seen.due, seen.bought) == (1_000, -9_000, 10_000)
+
+
+async def test_amounts_near_the_limit_do_not_overflow(conn: AsyncConnection) -> None:
+    units = 2**31 - 1
+    price = 10**15 // units
+    large = made.order(made.line(1, price, units), benefits=(made.goods_coupon("B1", 1, price * units // 3),))
+    await shop.bring(conn, large)
+    claim_no, _ = await shop.open_cancel(conn, large.order_no, {1: units - 7})
+    await shop.decide(conn, claim_no)
+    await _agreed(conn, large.order_no)
+
+
+# --- what is wrong is seen --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "UPDATE refund_legs SET amount = amount - 1",
+        "UPDATE refund_legs SET state = 'VOID'",
+        "UPDATE order_payments SET amount = amount + 1",
+        "UPDATE claim_lines SET live = false",
+        "UPDATE claim_costs SET amount = amount - 1 WHERE kind = 'fee_charged'",
+        "DELETE FROM claim_coupons",
+        "UPDATE order_groups SET fee_paid = fee_paid + 1",
+        "UPDATE order_lines SET price = price + 1",
+        "UPDATE order_benefit_shares SET amount = amount + 3 WHERE coupon_no = 'B2'",
+    ],
+)
+async def test_one_wrong_row_is_listed(conn: AsyncConnection, wrong: str) -> None:
+    # B1 is taken back by the claim, B2 still stands.
+    keeps = made.goods_coupon("B2", 1, 3_000)
+    order = made.order(*SHIPPED.lines, groups=SHIPPED.groups, benefits=(*SHIPPED.benefits, keeps))
+    await shop.bring(conn, order)
+    claim_no, _ = await shop.open_cancel(conn, order.order_no, {1: 2})
+    await shop.decide(conn, claim_no)
+    assert await reads.unbalanced(conn) == []
+    await conn.execute(text(wrong))
+    assert [found.order_no for found in await reads.unbalanced(conn)] == [order.order_no]
+
+
+async def test_one_order_is_reckoned_without_reading_the_others(conn: AsyncConnection) -> None:
+    await shop.bring(conn, SHIPPED)
+    await conn.execute(text("SET LOCAL enable_seqscan = off"))
+    plan = await conn.execute(text("EXPLAIN SELECT * FROM order_conservation WHERE order_no = 'X'"))
+    lines = [str(row[0]) for row in plan]
+    assert not [line for line in lines if "Seq Scan" in line], "\n".join(lines)
+
+
+async def test_all_orders_are_reckoned_in_one_statement(engine: AsyncEngine, conn: AsyncConnection) -> None:
+    await shop.bring(conn, SHIPPED)
+    seen: list[str] = []
+
+    def count(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", count)
+    try:
+        await reads.unbalanced(conn)
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", count)
+    assert len(seen) == 1
+
+
+def test_legs_are_due_unless_settled_or_void() -> None:
+    """The view's words are the domain's: a new state must be placed there too."""
+    assert {state.value for state in LegState} == {"PLANNED", "PENDING", "SETTLED", "REFUSED", "VOID"}
