@@ -29,6 +29,8 @@ from deploy.local.errors import StackError
 
 DATABASE = "claims"
 UNPRIVILEGED_USERS = ("postgres", "nobody")
+PORT = "5432"
+"""Only a part of the socket's name. Said always, so that no PGPORT of the environment changes it."""
 LONGEST_SOCKET = 100
 """Bytes of a socket's path that every system takes."""
 
@@ -43,7 +45,7 @@ class Cluster:
 
     def url(self, database: str = DATABASE) -> str:
         """Its address for libpq and SQLAlchemy. Holds no secret: who may open the socket may come in."""
-        return f"postgresql://postgres@/{database}?host={quote(str(self.sockets), safe='')}"
+        return f"postgresql://postgres@/{database}?host={quote(str(self.sockets), safe='')}&port={PORT}"
 
     def child(self) -> Child:
         """Its server. SIGINT is PostgreSQL's fast stop: sessions are ended, everything is written."""
@@ -55,6 +57,7 @@ class Cluster:
                 str(self.data),
                 *_options(
                     listen_addresses="",
+                    port=PORT,
                     unix_socket_directories=str(self.sockets),
                     unix_socket_permissions="0700",
                     max_connections="200",
@@ -129,7 +132,7 @@ def _own_folder(folder: Path, user: str | None) -> Path:
 
 def _socket_folder(data: Path) -> Path:
     beside = data.with_name(data.name + ".socket")
-    if len(os.fsencode(beside / ".s.PGSQL.5432")) <= LONGEST_SOCKET:
+    if len(os.fsencode(beside / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET:
         return beside
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"claims-{digest}"

@@ -1,0 +1,32 @@
+"""`claims worker` and `claims api`: one process of the service. Beside a running local stack they use its parts."""
+
+from __future__ import annotations
+
+import asyncio
+
+from deploy.local.discover import adopt_stack
+
+
+def worker() -> None:
+    """Run a worker: it carries out what claims have to do. Stops on Ctrl-C or SIGTERM when its steps are done."""
+    adopt_stack()
+    # Takes a second to import: not for every other command, and only with the settings adopted.
+    from worker import main
+
+    asyncio.run(main())
+
+
+def api() -> None:
+    """Run the HTTP API. Stops on Ctrl-C or SIGTERM when its requests are answered."""
+    settings = adopt_stack()
+    import uvicorn
+
+    uvicorn.run(
+        "api.main:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.api_port,
+        access_log=False,
+        log_level=settings.log_level.lower(),
+        timeout_graceful_shutdown=10,
+    )
