@@ -30,7 +30,12 @@ def language_of(request: Request) -> str:
 def refusal(refusal: Refusal, language: str) -> str:
     """The refusal in words. A reason without words of its own is named by its slug, never hidden."""
     words = wording.REFUSALS.get(refusal.reason)
-    return fill(words[_INDEX[language]], refusal.facts) if words else refusal.reason
+    if words is None:
+        return refusal.reason
+    facts: dict[str, Any] = dict(refusal.facts)
+    if facts.get("status") in wording.LINE_STATUSES:
+        facts["status"] = wording.LINE_STATUSES[facts["status"]][_INDEX[language]]
+    return fill(words[_INDEX[language]], facts)
 
 
 def fault(kind: str, facts: Mapping[str, Any], language: str) -> str:

@@ -404,3 +404,32 @@ COUPON_CAUSES: Mapping[str, tuple[str, str]] = {
 }
 
 EXPIRED_NOT_RESTORED = ("만료되어 돌려받지 못함", "Expired: it does not come back")
+
+LINE_STATUSES: Mapping[str, tuple[str, str]] = {
+    "awaiting_deposit": ("입금 대기", "awaiting payment"),
+    "placed": ("주문 완료", "ordered"),
+    "ship_instructed": ("출고 지시", "being prepared for shipping"),
+    "ship_waiting": ("출고 대기", "waiting to be shipped"),
+    "shipped": ("배송 중", "shipped"),
+    "delivered": ("배송 완료", "delivered"),
+    "collected": ("회수 완료", "collected"),
+    "returned": ("반품 완료", "returned"),
+    "cancelled": ("취소 완료", "cancelled"),
+}
+
+_WITH_THE_SHOP = ("담당자가 확인하고 있습니다.", "The shop is looking at it.")
+
+NOTES: Mapping[str, tuple[str, str]] = {
+    "PSP_DOWN": _WITH_THE_SHOP,
+    "PSP_UNKNOWN": _WITH_THE_SHOP,
+    "PSP_DECLINED": _WITH_THE_SHOP,
+    "PSP_CONFLICT": _WITH_THE_SHOP,
+    "PSP_MISCONFIGURED": _WITH_THE_SHOP,
+    "PAYMENT_BUSY": _WITH_THE_SHOP,
+    "ACCOUNT_NEEDED": ("환불 계좌가 필요합니다.", "A refund account is needed."),
+    "DATABASE": _WITH_THE_SHOP,
+    "COMPENSATION_STUCK": _WITH_THE_SHOP,
+    "BUG": _WITH_THE_SHOP,
+    "skipped by operator": ("담당자가 건너뛰었습니다.", "Left out by the shop."),
+}
+"""What a claim's steps note, for customers: why a step waits is the shop's business, that it waits is theirs."""

@@ -1,0 +1,262 @@
+"""What `cancelFO` does: understand the request, answer a repeat, refuse what a rule refuses, and have the rest opened.
+
+The read-only check costs no workflow; the opening checks again under the order's lock. docs/saga.md: accepting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.accepting import Acceptance, Start
+from api.digests import Digester, key_of_caller, key_of_quote, workflow_id
+from api.envelope import RefusedWith
+from api.quotes import QuoteSigner
+from api.quoting import quote, selection_of
+from api.schemas.storefront import CancelAccepted, CancelAsked, QuoteView
+from domain.claims import Actor, ClaimKind, ClaimStatus
+from domain.costs import Costs, Selection
+from domain.eligibility import check_cancel, check_payable
+from domain.orders import OrderState
+from domain.pricing import price
+from domain.quotes import QuoteTerms, check_request, check_terms
+from domain.reasons import lookup
+from domain.refusals import Code, Refusal
+from store import claims, clock, orders, requests
+from store.claims import FoundClaim
+from store.database import Connection, Database
+from store.private import Vault
+from store.requests import Remembered
+from workflows.cancel_order import CancelOrderWorkflow
+from workflows.messages import Accepted, CancelOrder, OpenCancel, SelectedLine, Terms
+
+_QUOTE_CODES = frozenset({Code.QUOTE_CHANGED, Code.QUOTE_EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """A `cancelFO` as understood: the same for every repeat of it. `private` never leaves this process unencrypted."""
+
+    order_no: str
+    selection: tuple[Selection, ...]
+    reason_code: str
+    terms: QuoteTerms | None
+    request_key: str
+    digest: str
+    private: dict[str, str]
+    extra_offered: bool
+    actor: Actor
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the read-only check found: the first answer, a request that came in before, or neither."""
+
+    answer: CancelAccepted | None = None
+    remembered: Remembered | None = None
+    gateway: str | None = None
+
+
+class Cancelling:
+    """`timezone` dates claim numbers; `accept_within` is in seconds."""
+
+    def __init__(
+        self,
+        database: Database,
+        acceptance: Acceptance,
+        signer: QuoteSigner,
+        digester: Digester,
+        vault: Vault,
+        *,
+        timezone: str,
+        accept_within: float,
+    ) -> None:
+        self._database = database
+        self._acceptance = acceptance
+        self._signer = signer
+        self._digester = digester
+        self._vault = vault
+        self._timezone = timezone
+        self._accept_within = accept_within
+
+    async def cancel(self, asked: CancelAsked, key: str | None, actor: Actor, language: str) -> CancelAccepted:
+        """The claim's first answer, as soon as it is durably open. The order must be the caller's.
+
+        Raises the first refusal, in the order of codes; QUOTE_CHANGED and QUOTE_EXPIRED carry the new quote.
+        """
+        request = self._understand(asked, key, actor, language)
+        checked = await self._check(request)
+        if checked.answer is not None:
+            return checked.answer
+        remembered = checked.remembered or await self._remember(request)
+        if remembered.digest != request.digest:
+            raise Refusal(Code.KEY_REUSED, "key.other_body")
+        try:
+            return await self._acceptance.accept(
+                self._start(request, remembered, checked.gateway), lambda: self._look_up(request)
+            )
+        except Refusal as refusal:
+            if refusal.code not in _QUOTE_CODES:
+                raise
+            raise RefusedWith(refusal, await self._new_quote(request)) from refusal
+
+    # --- understanding -----------------------------------------------------------------------------------------------
+
+    def _understand(self, asked: CancelAsked, key: str | None, actor: Actor, language: str) -> CancelRequest:
+        terms = self._signer.read(asked.quote_token) if asked.quote_token is not None else None
+        selection = selection_of(asked.goods)
+        lookup(asked.reason_code)
+        if terms is not None:
+            check_request(terms, asked.order_no, selection, asked.reason_code)
+        if key is not None:
+            request_key = key_of_caller(ClaimKind.CANCEL, key)
+        elif terms is not None:
+            request_key = key_of_quote(terms.nonce)
+        else:
+            raise Refusal(Code.REQUIRED, "key.missing", field="Idempotency-Key")
+        private = asked.private_parts()
+        return CancelRequest(
+            order_no=asked.order_no,
+            selection=selection,
+            reason_code=asked.reason_code,
+            terms=terms,
+            request_key=request_key,
+            digest=self._digester.digest(ClaimKind.CANCEL, asked.canonical()),
+            private=private,
+            extra_offered=asked.extra_payment is not None,
+            actor=actor,
+            language=language,
+        )
+
+    # --- the read-only check -----------------------------------------------------------------------------------------
+
+    async def _check(self, request: CancelRequest) -> Checked:
+        async with self._database.reading() as conn:
+            found = await claims.find_by_request(conn, request.order_no, request.request_key)
+            if found is not None:
+                return Checked(answer=_first_answer(found, request))
+            remembered = await requests.find(conn, request.order_no, request.request_key, self._accept_within)
+            if remembered is not None:
+                # It may have been started: only its workflow can say what became of it.
+                return Checked(remembered=remembered)
+            spent = await claims.find_by_quote(conn, request.terms.nonce) if request.terms else None
+            if spent is not None and spent.status is not ClaimStatus.REJECTED:
+                raise Refusal(Code.NOT_CANCELLABLE, "quote.spent", claim_no=spent.claim_no)
+            state = await _state(conn, request.order_no)
+            return Checked(gateway=self._refuse_early(request, state, spent, await clock.now(conn)))
+
+    def _refuse_early(
+        self, request: CancelRequest, state: OrderState, spent: FoundClaim | None, now: datetime
+    ) -> str | None:
+        """Raise what the opening would refuse, with the new quote where one helps; else the first leg's gateway."""
+        check_cancel(state, request.selection, request.actor)
+        try:
+            if spent is not None:
+                raise Refusal(Code.QUOTE_EXPIRED, "quote.spent", claim_no=spent.claim_no)
+            costs = _price(request, state, now)
+        except Refusal as refusal:
+            raise RefusedWith(refusal, self._quote(request, state, now)) from refusal
+        if request.extra_offered and costs.extra == 0:
+            raise Refusal(Code.BAD_VALUE, "payment.not_needed", field="addPayInfo")
+        check_payable(costs)
+        gateways = {payment.payment_no: payment.gateway for payment in state.order.payments}
+        return next((gateway for leg in costs.legs if (gateway := gateways[leg.payment_no])), None)
+
+    async def _new_quote(self, request: CancelRequest) -> QuoteView:
+        """The quote for a request whose opening found other amounts than its token. Raises what now refuses it."""
+        async with self._database.reading() as conn:
+            state = await _state(conn, request.order_no)
+            return self._quote(request, state, await clock.now(conn))
+
+    def _quote(self, request: CancelRequest, state: OrderState, now: datetime) -> QuoteView:
+        return quote(self._signer, state, request.selection, request.reason_code, request.actor, now, request.language)
+
+    # --- starting ----------------------------------------------------------------------------------------------------
+
+    async def _remember(self, request: CancelRequest) -> Remembered:
+        async with self._database.writing() as conn:
+            return await requests.remember(
+                conn,
+                request.order_no,
+                request.request_key,
+                request.digest,
+                ciphertext=self._vault.seal(request.private) if request.private else None,
+                timezone=self._timezone,
+                accept_within=self._accept_within,
+            )
+
+    def _start(self, request: CancelRequest, remembered: Remembered, gateway: str | None) -> Start[CancelAccepted]:
+        terms = request.terms
+        workflow = workflow_id(ClaimKind.CANCEL, request.order_no, request.request_key)
+        opening = OpenCancel(
+            claim_no=remembered.claim_no,
+            order_no=request.order_no,
+            workflow_id=workflow,
+            request_key=request.request_key,
+            digest=request.digest,
+            selection=tuple(SelectedLine(line_no=one.line_no, quantity=one.quantity) for one in request.selection),
+            reason_code=request.reason_code,
+            actor=request.actor,
+            language=request.language,
+            private_id=remembered.private_id,
+            terms=_message(terms) if terms else None,
+            accept_by=remembered.accept_by,
+        )
+        return Start(
+            kind=ClaimKind.CANCEL,
+            order_no=request.order_no,
+            claim_no=remembered.claim_no,
+            workflow_id=workflow,
+            digest=request.digest,
+            workflow=CancelOrderWorkflow.run,
+            argument=CancelOrder(claim_no=remembered.claim_no, request=opening),
+            update=CancelOrderWorkflow.accepted,
+            read=lambda accepted: _accepted(request.order_no, accepted),
+            gateway=gateway,
+            seconds_left=remembered.seconds_left,
+        )
+
+    async def _look_up(self, request: CancelRequest) -> CancelAccepted | None:
+        async with self._database.reading() as conn:
+            found = await claims.find_by_request(conn, request.order_no, request.request_key)
+        return _first_answer(found, request) if found else None
+
+
+async def _state(conn: Connection, order_no: str) -> OrderState:
+    state = await orders.load_state(conn, order_no)
+    if state is None:
+        raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=order_no)
+    return state
+
+
+def _price(request: CancelRequest, state: OrderState, now: datetime) -> Costs:
+    """The costs now; with a quote as at its making, and refused when they are not those promised."""
+    terms = request.terms
+    at = terms.quoted_at if terms else now
+    costs = price(state, request.selection, lookup(request.reason_code).fault, at)
+    if terms is not None:
+        check_terms(terms, costs, now)
+    return costs
+
+
+def _first_answer(found: FoundClaim, request: CancelRequest) -> CancelAccepted:
+    """What the request was answered when its claim was opened, whatever became of the claim since."""
+    if found.digest != request.digest:
+        raise Refusal(Code.KEY_REUSED, "key.other_body", claim_no=found.claim_no)
+    return CancelAccepted(order_no=found.order_no, claim_no=found.claim_no, refund=found.refund, extra=found.extra)
+
+
+def _accepted(order_no: str, accepted: Accepted) -> CancelAccepted:
+    return CancelAccepted(order_no=order_no, claim_no=accepted.claim_no, refund=accepted.refund, extra=accepted.extra)
+
+
+def _message(terms: QuoteTerms) -> Terms:
+    return Terms(
+        nonce=terms.nonce,
+        quoted_at=terms.quoted_at,
+        expires_at=terms.expires_at,
+        fingerprint=terms.fingerprint,
+        refund=terms.refund,
+        extra=terms.extra,
+    )

@@ -1,0 +1,137 @@
+"""One claim as the storefront reads it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from api import texts, wording
+from api.codes import CLAIM_BUSINESS, PAYMENT_STATUS, REFUND_STATUS, Booking, ClaimBusiness, RefundStatus
+from api.quoting import cost_rows
+from api.schemas.fields import yes_no
+from api.schemas.storefront import (
+    ClaimedGoods,
+    ClaimView,
+    DeliveryView,
+    MoneyRow,
+    ProgressStep,
+    ReturningCoupon,
+)
+from domain.claims import ClaimKind, LegState
+from domain.costs import CostKind
+from domain.refusals import Code, Refusal
+from store.reads import ClaimDetails, ClaimStep
+
+_FEES = (CostKind.FEE_CHARGED, CostKind.FEE_RETURNED)
+
+
+def claim_view(claim: ClaimDetails, language: str) -> ClaimView:
+    cancel = claim.kind is ClaimKind.CANCEL
+    return ClaimView(
+        order_no=claim.order_no,
+        claim_no=claim.claim_no,
+        business=CLAIM_BUSINESS.number(ClaimBusiness.CANCEL if cancel else ClaimBusiness.OPTION_CHANGE),
+        reason_code=claim.reason_code,
+        fault=claim.fault.value,
+        status=claim.status.value,
+        opened_at=claim.opened_at,
+        closed_at=claim.closed_at,
+        currency=claim.currency,
+        refund=claim.refund,
+        extra=claim.extra,
+        refusal_code=claim.refusal_code,
+        refusal_reason=_refusal_text(claim, language),
+        lines=[
+            ClaimedGoods(
+                line_no=line.line_no,
+                goods_no=line.goods_no,
+                goods_name=line.goods_name,
+                variant_no=line.variant_no,
+                variant_name=line.variant_name,
+                new_variant_no=line.new_variant_no,
+                new_variant_name=line.new_variant_name,
+                quantity=line.quantity,
+                price=line.price,
+            )
+            for line in claim.lines
+        ],
+        money=_payments(claim) + _refunds(claim),
+        coupons=[
+            ReturningCoupon(
+                coupon_no=coupon.coupon_no,
+                name=coupon.name,
+                promotion=coupon.promotion,
+                expires_at=coupon.expires_at,
+                returned=yes_no(coupon.restored_at is not None),
+            )
+            for coupon in claim.coupons
+            if coupon.restored
+        ],
+        delivery=_delivery(claim),
+        rows=cost_rows(claim.costs),
+        progress=[
+            ProgressStep(step=step.step.value, status=step.status.value, at=step.at, note=_note(step, language))
+            for step in claim.steps
+        ],
+    )
+
+
+def _payments(claim: ClaimDetails) -> list[MoneyRow]:
+    return [
+        MoneyRow(
+            payment_no=payment.payment_no,
+            upper_payment_no=None,
+            booking=Booking.PAYMENT,
+            means=payment.means,
+            status=PAYMENT_STATUS.number(payment.status),
+            amount=payment.amount,
+            refund=0,
+        )
+        for payment in claim.payments
+    ]
+
+
+def _refunds(claim: ClaimDetails) -> list[MoneyRow]:
+    """The claim's refunds that stand: an undone claim gives nothing back."""
+    return [
+        MoneyRow(
+            payment_no=leg.leg_id,
+            upper_payment_no=leg.payment_no,
+            booking=Booking.REFUND,
+            means=leg.means,
+            status=REFUND_STATUS.number(
+                RefundStatus.REFUNDED if leg.state is LegState.SETTLED else RefundStatus.RECEIVED
+            ),
+            amount=0,
+            refund=leg.amount,
+        )
+        for leg in claim.legs
+        if leg.state is not LegState.VOID
+    ]
+
+
+def _delivery(claim: ClaimDetails) -> list[DeliveryView]:
+    """The delivery groups that the claim touches; what it charged is positive, what it gave back negative."""
+    charged: dict[str, int] = defaultdict(int)
+    for row in claim.costs:
+        if row.kind in _FEES and row.group_no is not None:
+            charged[row.group_no] -= row.amount
+    touched = {line.group_no for line in claim.lines} | set(charged)
+    return [
+        DeliveryView(
+            group_no=group.group_no, policy_no=group.policy_no, paid=group.fee_paid, charged=charged[group.group_no]
+        )
+        for group in claim.groups
+        if group.group_no in touched
+    ]
+
+
+def _refusal_text(claim: ClaimDetails, language: str) -> str | None:
+    if claim.refusal_code is None or claim.refusal_reason is None:
+        return None
+    return texts.refusal(Refusal(Code(claim.refusal_code), claim.refusal_reason), language)
+
+
+def _note(step: ClaimStep, language: str) -> str | None:
+    """A step's note in words; an operator's own words as they are."""
+    words = wording.NOTES.get(step.note or "")
+    return texts.pick(words, language) if words else step.note

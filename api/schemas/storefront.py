@@ -1,0 +1,324 @@
+"""What the storefront sends and gets in the six calls. Amounts are integer minor units of the order's currency."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from api.codes import BOOKING, LINE_CLASS, LINE_STATUS, MEANS, MEDIUM, PROMOTION, SALE_METHOD, SALE_STATUS
+from api.codes import Booking as Booking
+from api.codes import LineClass as LineClass
+from api.codes import Medium as Medium
+from api.schemas.fields import FreeText, LineNo, Name, Number, Password, Quantity, StrictWire, Wire, YesNo
+from domain.orders import LineStatus, Means, Promotion, SaleMethod, SaleStatus
+
+MOST_LINES = 2000
+
+ReasonCode = Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=r"^[0-9A-Za-z]+$")]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=100_000, pattern=r"^[A-Za-z0-9_.=-]+$")]
+AccountNo = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z -]+$")]
+
+# --- asked ------------------------------------------------------------------------------------------------------------
+
+
+class OrderNamed(Wire):
+    """An order, and its password when a guest calls."""
+
+    order_no: Number = Field(alias="ordNo", examples=["20230808O007404"])
+    password: Password | None = Field(None, alias="umemPwd", description="Guests only: the order's password.")
+
+
+class PopupAsked(OrderNamed):
+    pass
+
+
+class SelectedGoods(Wire):
+    line_no: LineNo = Field(alias="ordSeq", examples=[1])
+    quantity: Quantity = Field(alias="claimQty", examples=[1])
+
+
+class QuoteAsked(OrderNamed):
+    reason_code: ReasonCode = Field(alias="claimCausCd", examples=["10"], description="One of `claimCausList`.")
+    goods: list[SelectedGoods] = Field(
+        alias="claimGoodsList", min_length=1, max_length=MOST_LINES, description="Units to cancel per line."
+    )
+
+
+class ExtraPayment(StrictWire):
+    """How the customer pays what the cancel costs beyond the refund."""
+
+    means: Annotated[Means, MEANS] = Field(alias="payWayCd")
+    amount: int = Field(alias="payAmt", strict=True, ge=1, le=10**15, description="Equal to `addPayAmt`.")
+    gateway: Number | None = Field(None, alias="gateway")
+    token: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(None, alias="token")
+
+
+class CancelAsked(QuoteAsked, StrictWire):
+    """Unknown fields are refused: a misspelt `quoteToken` must not be taken for none."""
+
+    quote_token: Token | None = Field(None, alias="quoteToken", description="Binds the cancel to the quoted amounts.")
+    free_text: FreeText | None = Field(None, alias="claimCausEtcCont", description="The reason in the caller's words.")
+    bank_code: ReasonCode | None = Field(None, alias="rfdBankCd")
+    account_no: AccountNo | None = Field(None, alias="rfdActnNo")
+    account_holder: Name | None = Field(None, alias="rfdActnDepositorNm")
+    extra_payment: ExtraPayment | None = Field(None, alias="addPayInfo")
+
+    def private_parts(self) -> dict[str, str]:
+        """What is encrypted before it is kept, by its plain name."""
+        parts = {
+            "free_text": self.free_text,
+            "bank_code": self.bank_code,
+            "account_no": self.account_no,
+            "account_holder": self.account_holder,
+            "payment_token": self.extra_payment.token if self.extra_payment else None,
+        }
+        return {name: value for name, value in parts.items() if value}
+
+    def canonical(self) -> dict[str, Any]:
+        """The body without the password, the same however its lines are ordered: equal ones are the same request."""
+        body = self.model_dump(mode="json", exclude={"password"}, exclude_none=True)
+        body["claimGoodsList"] = sorted(body["claimGoodsList"], key=lambda goods: (goods["ordSeq"], goods["claimQty"]))
+        return body
+
+
+class DetailsAsked(OrderNamed):
+    claim_no: Number = Field(alias="claimNo", examples=["20230808C010663"])
+
+
+class ChangeAsked(OrderNamed):
+    line_no: LineNo = Field(alias="ordSeq", examples=[1])
+    goods_no: Number = Field(alias="goodsNo", examples=["G1001"])
+    variant_no: Number = Field(alias="itmNo", examples=["002"], description="The new one.")
+
+    def canonical(self) -> dict[str, Any]:
+        """The body without the password: equal ones are the same request."""
+        return self.model_dump(mode="json", exclude={"password"})
+
+
+class VariantNamed(Wire):
+    goods_no: Number = Field(alias="goodsNo", examples=["G1001"])
+    variant_no: Number = Field(alias="itmNo", examples=["001"], description="The present one.")
+
+
+# --- answered: what can be cancelled ----------------------------------------------------------------------------------
+
+
+class CancellableLine(Wire):
+    line_no: int = Field(alias="ordSeq")
+    goods_no: str = Field(alias="goodsNo")
+    goods_name: str = Field(alias="goodsNm")
+    variant_no: str = Field(alias="itmNo")
+    variant_name: str = Field(alias="itmNm")
+    quantity: int = Field(alias="ordQty", description="As ordered.")
+    units_gone: int = Field(alias="cnclQty", description="Units held or cancelled.")
+    units_possible: int = Field(alias="claimPsbQty", description="Units that can be cancelled now.")
+    price: int = Field(alias="salePrc")
+    line_class: Annotated[LineClass, LINE_CLASS] = Field(alias="ordDtlGbCd")
+    status: Annotated[LineStatus, LINE_STATUS] = Field(alias="ordDtlStatCd")
+    policy_no: str = Field(alias="deliPolcNo")
+    can_cancel: YesNo = Field(alias="cnclPsbYn")
+    cancel_reason: str | None = Field(alias="cnclReason", description="Why it can't be cancelled.")
+    can_change: YesNo = Field(alias="optChgPsbYn")
+    change_reason: str | None = Field(alias="optChgReason", description="Why its option can't be changed.")
+
+
+class ReasonOffered(Wire):
+    code: str = Field(alias="cd")
+    name: str = Field(alias="cdNm")
+    fault: str = Field(alias="fault", description="CUSTOMER or SELLER: who bears the costs.")
+
+
+class PaymentView(Wire):
+    payment_no: str = Field(alias="payNo")
+    means: Annotated[Means, MEANS] = Field(alias="payWayCd")
+    status: str = Field(alias="payStatCd")
+    amount: int = Field(alias="payAmt")
+    left: int = Field(alias="rfdPsbAmt", description="What can still go back to it.")
+    partial_cancel: YesNo = Field(alias="partCnclPsbYn")
+
+
+class Popup(Wire):
+    order_no: str = Field(alias="ordNo")
+    member_no: str | None = Field(alias="mbrNo")
+    buyer_name: str = Field(alias="ordManNm")
+    medium: Annotated[Medium, MEDIUM] = Field(alias="ordMediaCd")
+    currency: str = Field(alias="currency")
+    partial_possible: YesNo = Field(alias="sctnCnclPsbYn", description="N: the order can only be cancelled whole.")
+    lines: list[CancellableLine] = Field(alias="claimTgtList")
+    reasons: list[ReasonOffered] = Field(alias="claimCausList")
+    payments: list[PaymentView] = Field(alias="payList")
+    account_needed: YesNo = Field(alias="rfdActnNeedYn", description="Whether a refund may need a refund account.")
+
+
+# --- answered: a quote ------------------------------------------------------------------------------------------------
+
+
+class SideCost(Wire):
+    """A shipping fee that the cancel charges (positive) or gives back (negative)."""
+
+    kind: str = Field("DELIVERY", alias="ordCostGbCd")
+    cause: str = Field(alias="adtnOcurGbCd", description="CHARGED or RETURNED.")
+    policy_no: str = Field(alias="deliPolcNo")
+    group_no: str = Field(alias="deliGrpNo")
+    amount: int = Field(alias="aplyAdtnAmt")
+    reason: str = Field(alias="reason")
+
+
+class BenefitCost(Wire):
+    """What a coupon does to the refund: one row per coupon and cause."""
+
+    promotion: Annotated[Promotion, PROMOTION] = Field(alias="promoTypCd")
+    coupon_no: str = Field(alias="cpnNo")
+    amount: int = Field(alias="dcAmt", description="The share of its discount that the refund lacks.")
+    restored: YesNo = Field(alias="restoreYn", description="Whether the coupon comes back.")
+    reason: str = Field(alias="reason")
+
+
+class PlannedRefund(Wire):
+    payment_no: str = Field(alias="payNo")
+    means: Annotated[Means, MEANS] = Field(alias="payWayCd")
+    amount: int = Field(alias="rfdAmt")
+
+
+class CostRowView(Wire):
+    """A cost row as it will be written; `amount` is its effect on the refund."""
+
+    kind: str = Field(alias="costGbCd")
+    rule: str = Field(alias="costRuleCd")
+    amount: int = Field(alias="costAmt")
+    line_no: int | None = Field(alias="ordSeq")
+    group_no: str | None = Field(alias="deliGrpNo")
+    coupon_no: str | None = Field(alias="cpnNo")
+    quantity: int | None = Field(alias="claimQty")
+
+
+class QuoteView(Wire):
+    order_no: str = Field(alias="ordNo")
+    currency: str = Field(alias="currency")
+    side_costs: list[SideCost] = Field(alias="costList")
+    benefits: list[BenefitCost] = Field(alias="benefitList")
+    refunds: list[PlannedRefund] = Field(alias="payList")
+    refund: int = Field(alias="totRfdAmt")
+    extra: int = Field(alias="addPayAmt")
+    account_needed: YesNo = Field(alias="rfdActnNeedYn")
+    rows: list[CostRowView] = Field(alias="costRowList")
+    token: str = Field(alias="quoteToken")
+    expires_at: datetime = Field(alias="quoteExpDtm")
+
+
+# --- answered: claims -------------------------------------------------------------------------------------------------
+
+
+class CancelAccepted(Wire):
+    order_no: str = Field(alias="ordNo")
+    claim_no: str = Field(alias="claimNo")
+    status: str = Field("ACCEPTED", alias="claimStatCd")
+    refund: int = Field(alias="totRfdAmt")
+    extra: int = Field(alias="addPayAmt")
+
+
+class ChangeDone(Wire):
+    order_no: str = Field(alias="ordNo")
+    line_no: int = Field(alias="ordSeq")
+    goods_no: str = Field(alias="goodsNo")
+    variant_no: str = Field(alias="itmNo")
+    claim_no: str = Field(alias="claimNo")
+    status: str = Field("ACCEPTED", alias="claimStatCd")
+
+
+class ClaimedGoods(Wire):
+    line_no: int = Field(alias="ordSeq")
+    goods_no: str = Field(alias="goodsNo")
+    goods_name: str = Field(alias="goodsNm")
+    variant_no: str = Field(alias="itmNo")
+    variant_name: str = Field(alias="itmNm")
+    new_variant_no: str | None = Field(alias="chgItmNo", description="Option changes only.")
+    new_variant_name: str | None = Field(alias="chgItmNm")
+    quantity: int = Field(alias="claimQty")
+    price: int = Field(alias="salePrc")
+
+
+class MoneyRow(Wire):
+    """A payment of the order (`payGbCd` 10), or a refund of this claim (20) with its payment in `uprPayNo`."""
+
+    payment_no: str = Field(alias="payNo")
+    upper_payment_no: str | None = Field(alias="uprPayNo")
+    booking: Annotated[Booking, BOOKING] = Field(alias="payGbCd")
+    means: Annotated[Means, MEANS] = Field(alias="payWayCd")
+    status: str = Field(alias="payStatCd")
+    amount: int = Field(alias="payAmt", description="Of a payment; 0 for a refund.")
+    refund: int = Field(alias="rfdAmt", description="Of a refund; 0 for a payment.")
+
+
+class ReturningCoupon(Wire):
+    coupon_no: str = Field(alias="cpnNo")
+    name: str | None = Field(alias="cpnNm")
+    promotion: Annotated[Promotion, PROMOTION] = Field(alias="promoTypCd")
+    expires_at: datetime | None = Field(alias="expDtm")
+    returned: YesNo = Field(alias="restoreCmplYn", description="Whether it is back already.")
+
+
+class DeliveryView(Wire):
+    """A delivery group of the claim's lines, and what the claim did to its fee."""
+
+    group_no: str = Field(alias="deliGrpNo")
+    policy_no: str = Field(alias="deliPolcNo")
+    paid: int = Field(alias="paidDlexAmt")
+    charged: int = Field(alias="aplyAdtnAmt", description="Charged positive, given back negative.")
+
+
+class ProgressStep(Wire):
+    step: str = Field(alias="step")
+    status: str = Field(alias="status")
+    at: datetime = Field(alias="at")
+    note: str | None = Field(alias="note")
+
+
+class ClaimView(Wire):
+    order_no: str = Field(alias="ordNo")
+    claim_no: str = Field(alias="claimNo")
+    business: str = Field(alias="claimBusinessType", description="10 cancel, 40 option change.")
+    reason_code: str = Field(alias="claimCausCd")
+    fault: str = Field(alias="fault")
+    status: str = Field(alias="claimStatCd")
+    opened_at: datetime = Field(alias="claimDtm")
+    closed_at: datetime | None = Field(alias="claimCmplDtm")
+    currency: str = Field(alias="currency")
+    refund: int = Field(alias="totRfdAmt")
+    extra: int = Field(alias="addPayAmt")
+    refusal_code: str | None = Field(alias="rjctCd", description="Why a rejected claim was undone.")
+    refusal_reason: str | None = Field(alias="rjctReason")
+    lines: list[ClaimedGoods] = Field(alias="claimGoodsList")
+    money: list[MoneyRow] = Field(alias="payRfdList")
+    coupons: list[ReturningCoupon] = Field(alias="rfdFcstCpnList")
+    delivery: list[DeliveryView] = Field(alias="deliInfo")
+    rows: list[CostRowView] = Field(alias="costRowList")
+    progress: list[ProgressStep] = Field(alias="progressList")
+
+
+# --- answered: options ------------------------------------------------------------------------------------------------
+
+
+class OptionView(Wire):
+    name: str = Field(alias="optNm")
+    value: str = Field(alias="optVal")
+
+
+class VariantView(Wire):
+    variant_no: str = Field(alias="itmNo")
+    variant_name: str = Field(alias="itmNm")
+    options: list[OptionView] = Field(alias="optList")
+    price: int = Field(alias="salePrc")
+    sale_status: Annotated[SaleStatus, SALE_STATUS] = Field(alias="saleStatCd")
+    sale_method: Annotated[SaleMethod, SALE_METHOD] = Field(alias="saleMethCd")
+    stock: int = Field(alias="stockQty")
+    can_change: YesNo = Field(alias="chgPsbYn", description="Whether one unit can be changed to it.")
+    reason: str | None = Field(alias="reason", description="Why not.")
+
+
+class GoodsVariants(Wire):
+    goods_no: str = Field(alias="goodsNo")
+    variant_no: str = Field(alias="itmNo", description="The present one.")
+    variants: list[VariantView] = Field(alias="itmList")
