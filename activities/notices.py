@@ -5,11 +5,11 @@ A notice never undoes or delays a claim: what can't be sent ends as failed or sk
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -25,13 +25,11 @@ from gateways.notices.words import spoken
 from store import notices
 from store.notices import Draft, Ended, Notice
 
-NOT_SENT = "NOTICE_NOT_SENT"
+NOT_SENT = "NoticeNotSent"
 """Type of the retryable failure of `send` when surely nothing was sent."""
 
-UNKNOWN = "NOTICE_UNKNOWN"
+UNKNOWN = "NoticeOutcomeUnknown"
 """Type of the retryable failure of `send` when it may have been sent; the next try reckons with it."""
-
-log = structlog.get_logger(__name__)
 
 
 class PlanNotices(Message):
@@ -82,7 +80,7 @@ class NoticePlanner:
             return []
         told = true_event(event, facts)
         if told is None:
-            log.warning("notice not true, not planned", claim_no=claim_no, notice_event=event.value)
+            activity.logger.warning("notice not true, not planned", extra={"claim_no": claim_no, "notice": event.value})
             return []
         facts = replace(facts, language=spoken(facts.language))
         return await notices.plan(conn, facts, told, [self._draft(channel, told, facts) for channel in self._channels])
@@ -127,7 +125,7 @@ class NoticeActivities:
             async with self._engine.begin() as conn:
                 notice = await notices.begin(conn, asked.notice_id)
         if notice is None:
-            log.error("notice does not exist", notice_id=asked.notice_id)
+            _log(logging.ERROR, "notice does not exist", asked.notice_id)
             return SendResult(state=NoticeState.FAILED, code="no_such_notice")
         if notice.state is not NoticeState.PLANNED:
             return SendResult(state=notice.state, code=notice.earlier)
@@ -148,7 +146,7 @@ class NoticeActivities:
         with database_errors():
             async with self._engine.begin() as conn:
                 ended = await notices.give_up(conn, asked.notice_id, asked.code)
-        log.warning("notice given up", notice_id=asked.notice_id, code=ended.code if ended else None)
+        _log(logging.WARNING, "notice given up", asked.notice_id, code=ended.code if ended else None)
         return _result(ended)
 
     async def _record(self, notice: Notice, outcome: port.Outcome) -> SendResult:
@@ -158,7 +156,7 @@ class NoticeActivities:
             case RejectedForGood(code):
                 return await self._end(notice, NoticeState.FAILED, code=code)
             case Misconfigured(code):
-                log.error("notice channel is misconfigured", channel=notice.channel.value, code=code)
+                _log(logging.ERROR, "notice channel is misconfigured", notice.notice_id, code=code)
                 return await self._end(notice, NoticeState.FAILED, code=code)
             case Unknown(code):
                 await self._note(notice, notices.UNKNOWN)
@@ -173,13 +171,18 @@ class NoticeActivities:
         with database_errors():
             async with self._engine.begin() as conn:
                 ended = await notices.mark(conn, notice.notice_id, state, reference=reference, code=code)
-        log.info("notice ended", notice_id=notice.notice_id, state=state.value, code=code)
+        _log(logging.INFO, "notice ended", notice.notice_id, state=state.value, code=code)
         return _result(ended)
 
     async def _note(self, notice: Notice, code: str) -> None:
         with database_errors():
             async with self._engine.begin() as conn:
                 await notices.note(conn, notice.notice_id, code)
+
+
+def _log(level: int, event: str, notice_id: str, **facts: str | None) -> None:
+    """Numbers and codes only: no address, no name, no text."""
+    activity.logger.log(level, event, extra={"notice_id": notice_id, **facts})
 
 
 def _message(notice: Notice, to: str) -> port.Message:
@@ -194,7 +197,7 @@ def _message(notice: Notice, to: str) -> port.Message:
 
 
 def _retryable(kind: str, notice: Notice, code: str, after: float | None = None) -> ApplicationError:
-    log.warning("notice not sent yet", notice_id=notice.notice_id, kind=kind, code=code)
+    _log(logging.WARNING, "notice not sent yet", notice.notice_id, kind=kind, code=code)
     return ApplicationError(
         f"{notice.channel.value}: {code}",
         type=kind,

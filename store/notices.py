@@ -51,7 +51,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice to be sent, or one that has ended. `to` is where to, as it stands now; `earlier` its `code` until now."""
+    """A notice to be sent, or one that has ended. `to` is where to, as it stands now; `earlier`: its `code` so far."""
 
     notice_id: str
     claim_no: str

@@ -13,10 +13,11 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
-from email.utils import formatdate, parseaddr
+from email.utils import format_datetime, parseaddr
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -24,6 +25,7 @@ from aiosmtplib import (
     SMTPAuthenticationError,
     SMTPConnectError,
     SMTPConnectResponseError,
+    SMTPConnectTimeoutError,
     SMTPDataError,
     SMTPException,
     SMTPHeloError,
@@ -50,6 +52,7 @@ _TEMPORARY, _PERMANENT = 4, 5
 
 CLASSES: Mapping[tuple[type[SMTPException], int | None], type[Retry | Unknown | RejectedForGood | Misconfigured]] = {
     (SMTPConnectError, None): Retry,
+    (SMTPConnectTimeoutError, None): Retry,
     (SMTPConnectResponseError, None): Retry,
     (SMTPHeloError, _TEMPORARY): Retry,
     (SMTPHeloError, None): Misconfigured,
@@ -132,7 +135,7 @@ class EmailChannel:
     ) -> None:
         self._server = parse_url(url)
         name, address = parseaddr(mail_from)
-        if not _ADDRESS.fullmatch(address):
+        if not (_ADDRESS.fullmatch(address) and mail_from.isprintable()):
             raise ValueError("the sender of mail must be an address, or a name and <an address>")
         self._sender = Address(display_name=name, addr_spec=address)
         self._timeout = timeout
@@ -172,13 +175,13 @@ class EmailChannel:
     def _compose(self, message: Message) -> EmailMessage:
         mail = EmailMessage(policy=_POLICY)
         mail["Message-ID"] = f"<{message.notice_id}@{self._sender.domain}>"
-        mail["Date"] = formatdate()
+        mail["Date"] = format_datetime(datetime.now(UTC))
         mail["From"] = self._sender
         mail["To"] = Address(addr_spec=message.to)
         mail["Subject"] = one_line(message.subject)
         mail["Auto-Submitted"] = "auto-generated"
-        mail["Content-Language"] = message.language
         mail.set_content(message.body)
+        mail["Content-Language"] = message.language
         return mail
 
     async def _exchange(self, connection: aiosmtplib.SMTP, recipient: str, mail: bytes) -> Outcome:
