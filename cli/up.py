@@ -11,7 +11,6 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from deploy.local.errors import Interrupted, StackError
 from settings import Settings, load
@@ -42,7 +41,7 @@ async def _run(settings: Settings, console: Console) -> None:
     from deploy.local.stack import running_stack
 
     async with running_stack(settings, Progress(console), until_signal=True) as stack:
-        console.print(links(stack))
+        print_links(console, stack)
         console.print("The stack is up. Ctrl-C stops it.")
         await asyncio.Event().wait()
 
@@ -65,11 +64,10 @@ class Progress:
         )
 
 
-def links(stack: Stack) -> Table:
+def print_links(console: Console, stack: Stack) -> None:
     """Where to look: the Web UI, the claims that need a person, the API, mails, logs."""
     settings = stack.settings
     workflows = f"{settings.effective_temporal_ui_url}/namespaces/{settings.temporal_namespace}/workflows"
-    table = Table.grid(padding=(0, 2))
     for name, where in (
         ("Workflows", workflows),
         ("Claims that need a person", f"{workflows}?query={quote('NeedsOperator=true')}"),
@@ -78,5 +76,4 @@ def links(stack: Stack) -> Table:
         ("Mails", str(stack.mail_folder)),
         ("Logs", str(settings.home / "logs")),
     ):
-        table.add_row(name, where)
-    return table
+        console.print(f"{name:<27}{escape(where)}", highlight=False)
