@@ -15,7 +15,7 @@ from domain.costs import Costs, Selection
 from domain.orders import Fault, Held, Item, Order, OrderState, SaleMethod, SaleStatus
 from domain.pricing import price
 from domain.units import take
-from store import claims, fence, feed
+from store import claims, feed, fence
 from store.orders import load_state
 from store.tables import refund_legs
 from tests.support.orders import NOW

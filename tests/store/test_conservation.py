@@ -32,9 +32,7 @@ async def _by_view(conn: AsyncConnection, order_no: str) -> Books:
 
 
 async def _by_domain(conn: AsyncConnection, order_no: str, *, extra_owed: int = 0) -> Books:
-    return books(
-        await shop.state_of(conn, order_no), await shop.legs_of(conn, order_no), extra_owed=extra_owed
-    )
+    return books(await shop.state_of(conn, order_no), await shop.legs_of(conn, order_no), extra_owed=extra_owed)
 
 
 async def _agreed(conn: AsyncConnection, order_no: str, *, extra_owed: int = 0) -> Books:
@@ -57,9 +55,7 @@ async def test_random_orders_balance_at_every_moment(engine: AsyncEngine, order:
             if not left:
                 break
             wanted = data.draw(made.partial_cancels(left))
-            claim_no, costs = await shop.open_cancel(
-                conn, order.order_no, wanted, fault=data.draw(made.FAULTS)
-            )
+            claim_no, costs = await shop.open_cancel(conn, order.order_no, wanted, fault=data.draw(made.FAULTS))
             await _agreed(conn, order.order_no, extra_owed=costs.extra)
             if costs.extra or data.draw(st.integers(0, 3)) == 0:
                 await shop.undo(conn, claim_no)

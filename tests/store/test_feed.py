@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -33,10 +32,10 @@ ORDER_NO = ORDER.order_no
 
 
 @pytest.fixture
-async def brought(conn: AsyncConnection) -> AsyncIterator[AsyncConnection]:
+async def brought(conn: AsyncConnection) -> AsyncConnection:
     """A connection on which the order stands."""
     await shop.bring(conn, ORDER)
-    yield conn
+    return conn
 
 
 def _with_line(order: Order, line_no: int, **changes: Any) -> Order:
@@ -100,7 +99,9 @@ async def test_a_put_waits_for_a_restock_and_books_what_is_left_to_change(engine
 
 async def _until_waiting(engine: AsyncEngine) -> None:
     """Until some connection waits for a lock."""
-    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     async with asyncio.timeout(5), engine.connect() as conn:
         while not (await conn.execute(waiting)).scalar_one():
             await conn.rollback()

@@ -14,7 +14,7 @@ from store.migrate import upgrade
 from store.tables import metadata
 from tests.support.postgres import Databases
 
-# What alembic's own comparison does not look at (checks, exclusions, sequences, conditions of indexes) and what it does.
+# Alembic's own comparison does not look at checks, exclusions, sequences and the conditions of indexes.
 CATALOGUE = """
 SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
 FROM pg_constraint WHERE connamespace = 'public'::regnamespace
