@@ -29,7 +29,8 @@ def language_of(request: Request) -> str:
 
 def refusal(refusal: Refusal, language: str) -> str:
     """The refusal in words. A reason without words of its own is named by its slug, never hidden."""
-    words = wording.REFUSALS.get(refusal.reason)
+    family = refusal.reason.partition(".")[0]
+    words = wording.REFUSALS.get(refusal.reason) or wording.REFUSALS.get(f"{family}.*")
     if words is None:
         return refusal.reason
     facts: dict[str, Any] = dict(refusal.facts)

@@ -1,7 +1,7 @@
 """The texts for people by reason: Korean, English. `api.texts` fills them.
 
-``{fact}`` is replaced by a fact of the case; a part in ``[brackets]`` is left out when a fact of it is not known. Texts
-say what to do next.
+A reason is looked up whole, then by its family (``refund.*``). ``{fact}`` is replaced by a fact of the case; a part in
+``[brackets]`` is left out when a fact of it is not known. Texts say what to do next.
 """
 
 from __future__ import annotations
@@ -322,10 +322,6 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "이 클레임에는 지금 맞지 않는 명령입니다. 목록을 새로 고쳐 주세요.",
         "The command does not fit this claim (any more). Read the list again.",
     ),
-    "command.no_parking": (
-        "클레임 {claim_no}은(는) 그 번호로 기다리고 있지 않습니다. 목록을 새로 고쳐 주세요.",
-        "Claim {claim_no} does not wait under this parking number. Read the list again.",
-    ),
     "command.no_workflow": (
         "클레임 {claim_no}의 실행이 없습니다. 먼저 resume 해 주세요.",
         "Nothing runs for claim {claim_no}. Resume it first.",
@@ -333,6 +329,43 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "command.running": (
         "클레임 {claim_no}은(는) 이미 실행 중입니다.",
         "Claim {claim_no} is running: there is nothing to resume.",
+    ),
+    "command.unconfirmed": (
+        "명령의 결과를 아직 확인하지 못했습니다. 목록에서 클레임의 상태를 확인해 주세요.",
+        "The command is not confirmed. Look at the claim in the list before repeating it.",
+    ),
+    "parking.unknown": (
+        "그 번호의 대기가 없습니다. 목록을 새로 고쳐 주세요.",
+        "The claim has no parking of this number. Read the list again.",
+    ),
+    "parking.answered": (
+        "이미 처리된 대기입니다. 목록을 새로 고쳐 주세요.",
+        "This parking has been answered already. Read the list again.",
+    ),
+    "action.unsafe": (
+        "지금은 안전하지 않은 조치입니다. 목록의 actions에서 골라 주세요.",
+        "This action is not safe as things stand. Choose one of actions in the list.",
+    ),
+    "evidence.missing": (
+        "settle에는 증빙(evidence)이 필요합니다. 은행이나 결제사의 거래번호를 보내 주세요.",
+        "To settle, send as evidence the bank's or the gateway's own reference.",
+    ),
+    "service.parts_away": (
+        "서비스의 일부가 응답하지 않습니다. payload를 확인해 주세요.",
+        "A part of the service does not answer: see payload.",
+    ),
+    "refund.*": (
+        "결제사에서 환불을 받아 주지 않아 취소가 모두 되돌려졌습니다. 고객센터에 문의해 주세요.",
+        "The refund was not possible, and everything was undone. Ask the shop.",
+    ),
+    "claim.aborted": (
+        "담당자가 중단하여 진행된 것이 모두 되돌려졌습니다.",
+        "It was stopped by the shop, and everything was undone.",
+    ),
+    "change.undone": ("옵션 변경이 되돌려졌습니다.", "The option change was undone."),
+    "payment.not_needed": (
+        "추가 결제가 필요 없는 취소입니다. addPayInfo를 빼고 보내 주세요.",
+        "This cancel needs no extra payment: leave addPayInfo out.",
     ),
     "command.final": (
         "클레임 {claim_no}은(는) 끝났습니다.",

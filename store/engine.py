@@ -18,6 +18,8 @@ def create_engine(url: str, *, pool_size: int, lock_timeout_ms: int, statement_t
         max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=True,
+        # Parameters carry names and addresses, and errors are logged.
+        hide_parameters=True,
         connect_args={
             "connect_timeout": 3,
             "options": f"-c lock_timeout={lock_timeout_ms} -c statement_timeout={statement_timeout_ms} -c timezone=UTC",

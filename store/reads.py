@@ -673,6 +673,7 @@ async def list_claims(
     needs_operator: bool | None = None,
     status: ClaimStatus | None = None,
     order_no: str | None = None,
+    claim_no: str | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> list[ListedClaim]:
@@ -695,6 +696,7 @@ async def list_claims(
         true() if needs_operator is None else parked if needs_operator else ~parked,
         claims.c.status == status if status else true(),
         claims.c.order_no == order_no if order_no else true(),
+        claims.c.claim_no == claim_no if claim_no else true(),
         claims.c.claim_no < after if after else true(),
     ]
     rows = (

@@ -10,7 +10,8 @@ LARGEST_AMOUNT = 10**15
 LARGEST_COUNT = 2**31 - 1
 
 
-def _clean(value: str) -> str:
+def clean_text(value: str) -> str:
+    """The text, when it can be kept and logged. Raises ValueError for control characters and lone surrogates."""
     # NUL can't be kept by PostgreSQL, a lone surrogate can't be encoded; other control characters break logs.
     if not all(char.isprintable() or char in "\n\t" for char in value):
         raise ValueError("control_characters")
@@ -19,9 +20,11 @@ def _clean(value: str) -> str:
 
 Number = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[!-.0-~]+$")]
 """An order, claim, goods, variant, coupon or payment number: printable ASCII without space or slash."""
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_clean)]
-FreeText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(_clean)]
-Password = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_clean)]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(clean_text)
+]
+FreeText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(clean_text)]
+Password = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(clean_text)]
 Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT)]
 """Integer minor units of the order's currency."""
 Count = Annotated[int, Field(strict=True, ge=0, le=LARGEST_COUNT)]

@@ -1,0 +1,104 @@
+"""The application: its parts built, its routes put together. ``uvicorn --factory api.main:create_app`` serves it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from temporalio.client import Client
+from temporalio.service import RetryConfig
+
+import bootstrap
+import logs
+import settings as configuration
+from api import feed, health, operators, storefront
+from api.accepting import Acceptance
+from api.callers import OrderAccess
+from api.cancelling import Cancelling
+from api.changing import Changing
+from api.digests import Digester
+from api.envelope import add_handlers
+from api.health import HealthCheck
+from api.operators import Console
+from api.parts import Parts
+from api.quotes import QuoteSigner
+from api.request_log import RequestLog
+from api.storefront import Desk
+from api.temporal import Temporal
+from gateways.payments.port import PaymentGateway
+from settings import Settings
+from store.database import Database
+from store.private import Vault
+
+LARGEST_BODY = 2 * 1024 * 1024
+
+_ONCE = RetryConfig(max_elapsed_time_millis=1500, max_retries=1)
+"""One try per call. Whether a call can be repeated depends on whether it was sent: `api.accepting` decides."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The API for `settings`, by default those of the process, whose logs it then sets up too.
+
+    It starts, and answers 503, while Postgres or Temporal is away.
+    """
+    if settings is None:
+        settings = configuration.load()
+        logs.configure(settings)
+    app = FastAPI(
+        title="Order claims",
+        summary="Order cancellation and option change, quoted, refunded exactly once, audited.",
+        description="Every answer has the same envelope; docs/wire.md tells its codes, and what a caller can do.",
+        version="1",
+        lifespan=_lifespan,
+        max_body_size=LARGEST_BODY,
+    )
+    _furnish(app, settings)
+    for router in (storefront.router, feed.router, operators.router, health.router):
+        app.include_router(router)
+    add_handlers(app)
+    app.add_middleware(RequestLog)
+    return app
+
+
+def _furnish(app: FastAPI, settings: Settings) -> None:
+    """Build what the routes work with. Nothing connects before it is first used."""
+    secret = settings.service_secret.get_secret_value()
+    database = Database(bootstrap.engine(settings))
+    gateways = bootstrap.gateways(settings)
+
+    async def connect() -> Client:
+        return await bootstrap.temporal_client(settings, retry=_ONCE)
+
+    temporal = Temporal(connect)
+    acceptance = Acceptance(temporal, settings.task_queue, settings.accept_timeout)
+    signer, digester = QuoteSigner(secret, settings.quote_minutes), Digester(secret)
+    app.state.parts = Parts(settings, database)
+    app.state.order_access = OrderAccess(app.state.parts)
+    app.state.desk = Desk(
+        signer=signer,
+        cancelling=Cancelling(
+            database,
+            acceptance,
+            signer,
+            digester,
+            Vault(secret),
+            timezone=settings.timezone,
+            accept_within=settings.accept_within,
+        ),
+        changing=Changing(
+            database, acceptance, digester, timezone=settings.timezone, accept_within=settings.accept_within
+        ),
+    )
+    app.state.console = Console(temporal, settings.task_queue, secret.encode(), settings.accept_timeout)
+    app.state.health = HealthCheck(database, temporal, settings.temporal_namespace, settings.task_queue, gateways)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    database: Database = app.state.parts.database
+    gateways: dict[str, PaymentGateway] = app.state.health.gateways
+    for gateway in gateways.values():
+        await gateway.aclose()
+    await database.close()
