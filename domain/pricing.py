@@ -242,7 +242,7 @@ def _taken_back(situation: Situation, benefit: Benefit) -> tuple[CostRow, ...]:
             CostRow(
                 CostKind.DISCOUNT_TAKEN_BACK,
                 Rule.COUPON_MINIMUM,
-                -units.left_share(benefit.shares[line_no]) if units.left else 0,
+                -units.left_share(benefit.shares[line_no]),
                 line_no=line_no,
                 coupon_no=benefit.coupon_no,
                 quantity=units.left,
@@ -307,8 +307,11 @@ def _fees_standing(state: OrderState) -> dict[str, int]:
 def _fee_charged(
     situation: Situation, group: DeliveryGroup, line_nos: Sequence[int], charged: int | None
 ) -> tuple[CostRow, ...]:
-    """A group that was shipped free by its threshold and falls below it pays its fee, once."""
-    if situation.fault is Fault.SELLER or charged is not None or not group.fee:
+    """A group that was shipped free by its threshold and falls below it pays its fee, once.
+
+    Nothing falls below at the seller's fault: the units taken then go on counting as bought.
+    """
+    if charged is not None or not group.fee:
         return ()
     free = group.free_from > 0 and group.fee_paid == 0 and group.fee_discount == 0
     if not free or sum(situation.bought_at_purchase(line_no) for line_no in line_nos) < group.free_from:
@@ -331,7 +334,7 @@ def _shipping_coupons(situation: Situation, members: Mapping[str, Sequence[int]]
     """A shipping coupon is free again when nothing is left of any group that it shipped."""
     groups: dict[str, list[str]] = {}
     for group in situation.state.order.groups:
-        if group.coupon_no is not None and group.coupon_no not in situation.freed_before:
+        if group.coupon_no is not None:
             groups.setdefault(group.coupon_no, []).append(group.group_no)
     freed = []
     for coupon_no, group_nos in groups.items():

@@ -66,6 +66,18 @@ def test_only_the_coupons_lines_are_tested() -> None:
     assert freed(Story.of(made).quote({2: 1})) == []
 
 
+def test_a_coupon_that_was_below_its_minimum_from_the_start_is_left_alone_by_cancels_of_other_lines() -> None:
+    made = order(line(1, 20_000), line(2, 90_000), benefits=[basket_coupon("B1", {1: 1_000}, minimum=20_001)])
+    assert freed(Story.of(made).quote({2: 1})) == []
+    assert freed(Story.of(made).quote({2: 1, 1: 1}, Fault.SELLER)) != []
+
+
+def test_at_the_sellers_fault_not_even_a_coupon_below_its_minimum_from_the_start_is_taken_back() -> None:
+    made = order(line(1, 10_000, 2), benefits=[basket_coupon("B1", {1: 1_000}, minimum=20_001)])
+    assert freed(Story.of(made).quote({1: 1}, Fault.SELLER)) == []
+    assert freed(Story.of(made).quote({1: 1}, Fault.CUSTOMER)) != []
+
+
 def test_a_goods_coupon_is_not_held_to_a_minimum() -> None:
     made = order(line(1, 10_000, 3), benefits=[goods_coupon("B1", 1, 3_000, minimum=30_000)])
     costs = Story.of(made).quote({1: 1})

@@ -9,7 +9,7 @@ import pytest
 from domain.claims import Actor
 from domain.costs import Costs
 from domain.eligibility import Gates, Possible, cancellable, changeable, check_cancel, check_payable, only_whole
-from domain.orders import LineStatus, Means, Order, OrderState, PaymentStatus, PriorClaim
+from domain.orders import Held, LineStatus, Means, Order, OrderState, PaymentStatus, PriorClaim
 from domain.refusals import Code, Refusal
 from tests.support.orders import fresh, held_claim, line, option_claim, order, payment, select
 
@@ -100,8 +100,10 @@ def test_more_units_than_were_ever_ordered() -> None:
 
 
 def test_the_undecided_one_of_two_claims_is_named() -> None:
-    held = (held_claim("C1", {1: 2}, decided=False), replace(held_claim("C2", {1: 1}), held=()))
-    assert refused(state_of(one(), *held), {1: 2}).facts["claim_no"] == "C1"
+    undecided, decided = held_claim("C1", {1: 2}, decided=False), replace(held_claim("C2", {}), held=(Held(1, 3, 1),))
+    for claims in ((undecided, decided), (decided, undecided)):
+        refusal = refused(state_of(one(), *claims), {1: 1})
+        assert (refusal.reason, refusal.facts["claim_no"]) == ("units.held", "C1")
 
 
 @pytest.mark.parametrize(

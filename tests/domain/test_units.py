@@ -80,7 +80,7 @@ def test_units_that_are_not_there_cannot_be_taken(wanted: Selection) -> None:
 
 
 def test_a_price_is_made_of_rows_that_name_their_line_and_units() -> None:
-    costs = Story.of(order(line(1, 1_000, 3), line(2, 500))).quote({2: 1, 1: 2}, Fault.SELLER)
+    costs = Story.of(order(line(2, 500), line(1, 1_000, 3))).quote({2: 1, 1: 2}, Fault.SELLER)
     assert [(row.kind, row.line_no, row.quantity, row.amount) for row in costs.rows] == [
         (CostKind.GOODS, 1, 2, 2_000),
         (CostKind.GOODS, 2, 1, 500),
