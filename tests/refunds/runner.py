@@ -1,4 +1,4 @@
-"""A process that refunds once and can be killed at a place: ``python -m tests.refunds.runner DATABASE GATEWAY LEG PLACE``.
+"""A process that refunds once and stays at a place: ``python -m tests.refunds.runner DATABASE GATEWAY LEG PLACE``.
 
 It says ``at PLACE`` when it is there and stays; otherwise it says ``done KIND``.
 """
