@@ -6,6 +6,7 @@ same moment apart, and the list by reference, asked before anything is sent agai
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -44,11 +45,12 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class AlimTalkChannel:
-    """Posts notices to the sender at `url`. `timeout` bounds each step of a call, in seconds."""
+    """Posts notices to the sender at `url`. `timeout` bounds each step, `deadline` the whole, in seconds."""
 
     traceable = True
 
-    def __init__(self, url: str, *, connect_timeout: float = 3, timeout: float = 10) -> None:
+    def __init__(self, url: str, *, connect_timeout: float = 3, timeout: float = 10, deadline: float = 20) -> None:
+        self._deadline = deadline
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=httpx.Timeout(timeout, connect=connect_timeout),
@@ -62,11 +64,12 @@ class AlimTalkChannel:
         number = _SEPARATORS.sub("", message.to)
         if not _NUMBER.fullmatch(number):
             return RejectedForGood("bad_number")
-        if again:
-            earlier = await self._look_up(message.notice_id)
-            if earlier is not None:
-                return earlier
-        return await self._post(message, number)
+        try:
+            async with asyncio.timeout(self._deadline):
+                earlier = await self._look_up(message.notice_id) if again else None
+                return earlier or await self._post(message, number)
+        except TimeoutError:
+            return Unknown("alimtalk_no_answer")
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -18,7 +18,10 @@ USER, PASSWORD = "shop@user", "p@ss:word"
 
 @dataclass
 class MailServer:
-    """Keeps what it gets. `on_*` replace an answer, once per entry, by a line or by what a callable answers."""
+    """Keeps what it gets. `on_*` replace an answer, once per entry, by a line or by what a callable answers.
+
+    `hang` keeps every answer to a message back until it is set; `arrived` tells that one has come.
+    """
 
     port: int = 0
     kept: list[EmailMessage] = field(default_factory=list)
@@ -31,6 +34,7 @@ class MailServer:
     on_data: list[str | Callable[[SMTP], str]] = field(default_factory=list)
     refuse_data: bool = False
     hang: asyncio.Event | None = None
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -58,6 +62,7 @@ class MailServer:
         content = cast(bytes, envelope.content)
         self.kept.append(message_from_bytes(content, policy=policy.default))
         self.envelopes.append((str(envelope.mail_from), list(envelope.rcpt_tos)))
+        self.arrived.set()
         if self.hang is not None:
             await self.hang.wait()
         return _answer(self.on_data.pop(0), server) if self.on_data else "250 OK"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 
@@ -79,12 +81,61 @@ async def test_what_the_list_does_not_have_is_sent(alimtalk: AlimTalkChannel, se
     assert len(await sender.sent(notice.notice_id)) == 1
 
 
-async def test_while_the_list_can_not_be_read_nothing_is_sent(alimtalk: AlimTalkChannel, sender: Sender) -> None:
-    notice = message()
-    await sender.suffer("down")
-    assert await alimtalk.send(notice, again=True) == Unknown("alimtalk_no_answer")
-    await sender.recover()
-    assert await sender.sent(notice.notice_id) == []
+@asynccontextmanager
+async def answering(status: bytes, body: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A sender that always answers so; with its address, and the first words of what it was asked."""
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        asked.append(head.split()[0])
+        if length := re.search(rb"(?i)content-length: (\d+)", head):
+            await reader.readexactly(int(length[1]))
+        writer.write(b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (b"500 Internal Server Error", b"{}", "alimtalk_list_unreadable"),
+        (b"200 OK", b"<html>", "alimtalk_list_unreadable"),
+        (b"200 OK", b'{"messages": null}', "alimtalk_list_unreadable"),
+        (b"200", b"x" * 70_000, "alimtalk_list_unreadable"),
+        (b"no status at all", b"", "alimtalk_no_answer"),
+    ],
+)
+async def test_while_the_list_can_not_be_read_nothing_is_sent(status: bytes, body: bytes, code: str) -> None:
+    async with answering(status, body) as (url, asked):
+        channel = AlimTalkChannel(url)
+        assert await channel.send(message(), again=True) == Unknown(code)
+        await channel.close()
+    assert asked == [b"GET"]
+
+
+async def test_the_list_of_another_notice_counts_for_nothing() -> None:
+    async with answering(b"200 OK", b'{"messages": [{"reference": "other", "messageId": "1"}, 7]}') as (url, asked):
+        channel = AlimTalkChannel(url)
+        await channel.send(message(), again=True)
+        await channel.close()
+    assert asked == [b"GET", b"POST"]
+
+
+async def test_no_proxy_of_the_environment_comes_between(
+    sandbox: SandboxProcess, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    channel = AlimTalkChannel(sandbox.url)
+    assert isinstance(await channel.send(message(), again=False), Sent)
+    await channel.close()
 
 
 async def test_a_refusal_is_final(alimtalk: AlimTalkChannel, sender: Sender) -> None:
@@ -131,15 +182,18 @@ async def test_a_sender_that_is_away_took_nothing(tmp_path: Path) -> None:
     await channel.close()
 
 
-async def test_a_sender_that_does_not_answer_leaves_it_open() -> None:
+@pytest.mark.parametrize(("timeout", "deadline"), [(0.2, 60), (60, 0.2)])
+async def test_a_sender_that_does_not_answer_leaves_it_open(timeout: float, deadline: float) -> None:
     async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await over.wait()
         writer.close()
 
     over = asyncio.Event()
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    channel = AlimTalkChannel(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout=0.2)
-    assert await channel.send(message(), again=False) == Unknown("alimtalk_no_answer")
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    channel = AlimTalkChannel(url, timeout=timeout, deadline=deadline)
+    async with asyncio.timeout(10):
+        assert await channel.send(message(), again=False) == Unknown("alimtalk_no_answer")
     over.set()
     server.close()
     await channel.close()
@@ -149,16 +203,10 @@ async def test_a_sender_that_does_not_answer_leaves_it_open() -> None:
     "answer", [b"<html>", b'{"status": "accepted"}', b"[]", b'{"messageId": 7}', b"\xff\xfe"], ids=range(5)
 )
 async def test_a_success_that_can_not_be_read_leaves_it_open(answer: bytes) -> None:
-    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"}")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(answer), answer))
-        writer.close()
-
-    server = await asyncio.start_server(odd, "127.0.0.1", 0)
-    channel = AlimTalkChannel(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    assert await channel.send(message(), again=False) == Unknown("alimtalk_unreadable")
-    server.close()
-    await channel.close()
+    async with answering(b"200 OK", answer) as (url, _):
+        channel = AlimTalkChannel(url)
+        assert await channel.send(message(), again=False) == Unknown("alimtalk_unreadable")
+        await channel.close()
 
 
 TABLE: list[tuple[int, str | None, Outcome]] = [

@@ -207,6 +207,22 @@ async def test_a_mail_whose_answer_is_lost_is_sent_once_more_and_not_twice(post:
     assert len(post.server.kept) == 2
 
 
+async def test_a_mail_whose_worker_is_lost_is_sent_once_more_and_not_twice(post: Post, shop: Shop) -> None:
+    await shop.claim()
+    await post.plan(shop)
+    post.server.hang = asyncio.Event()
+    lost = asyncio.create_task(post.send(email(shop)))
+    await post.server.arrived.wait()
+    lost.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await lost
+    assert (await shop.notices())["completed", "email"].code == notices.SENDING
+    post.server.hang.set()
+    post.server.on_data = [cut]
+    assert await post.send(email(shop)) == SendResult(state=NoticeState.FAILED, code="unknown")
+    assert len(post.server.kept) == 2
+
+
 async def test_a_mail_whose_answer_is_lost_once_arrives(post: Post, shop: Shop) -> None:
     await shop.claim()
     await post.plan(shop)
