@@ -6,14 +6,16 @@ Feeding needs the role `feed`. Staff of any role reads everything; members and g
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request
 
 from api import passwords, texts
 from api.callers import Caller, CallerRoute, TheAccess, TheCaller, allow
 from api.codes import CLAIM_BUSINESS, ClaimBusiness, Medium
+from api.documented import ANY, ANY_ORDER, Responses
 from api.envelope import Envelope, ok
+from api.headers import header_text
 from api.parts import Parts, TheParts
 from api.schemas.audit import (
     AuditView,
@@ -50,6 +52,13 @@ from store import feed, guests, orders, reads
 
 router = APIRouter(prefix="/v1", route_class=CallerRoute, tags=["feed"])
 
+_NOT_THERE: Responses = {404: {"model": Envelope[Any], "description": "1003 not there, or not the caller's."}}
+_CONFLICT: Responses = {
+    409: {"model": Envelope[Any], "description": "1004 it would undo what a claim did, 2001 none of the units is left."}
+}
+READ = ANY | _NOT_THERE
+WRITE = ANY | _NOT_THERE | _CONFLICT
+
 READERS = (Role.FEED, Role.VIEW, Role.OPERATE)
 AUDITORS = (Role.VIEW, Role.OPERATE)
 
@@ -64,7 +73,7 @@ OrderPassword = Annotated[str | None, Header(alias="X-Order-Password", max_lengt
 # --- items ------------------------------------------------------------------------------------------------------------
 
 
-@router.put("/items/{goodsNo}/{itmNo}")
+@router.put("/items/{goodsNo}/{itmNo}", summary="Bring an item", responses=ANY)
 @allow(Role.FEED)
 async def put_item(goods_no: GoodsNo, variant_no: VariantNo, body: ItemWire, parts: TheParts) -> Envelope[ItemWire]:
     """Write an item; its stock becomes what is sent."""
@@ -73,7 +82,7 @@ async def put_item(goods_no: GoodsNo, variant_no: VariantNo, body: ItemWire, par
     return ok(body)
 
 
-@router.get("/items/{goodsNo}/{itmNo}")
+@router.get("/items/{goodsNo}/{itmNo}", summary="An item", responses=READ)
 @allow(*READERS)
 async def get_item(goods_no: GoodsNo, variant_no: VariantNo, parts: TheParts) -> Envelope[ItemWire]:
     """The item, with its stock as it stands."""
@@ -87,7 +96,7 @@ async def get_item(goods_no: GoodsNo, variant_no: VariantNo, parts: TheParts) ->
 # --- members and coupons ----------------------------------------------------------------------------------------------
 
 
-@router.put("/members/{mbrNo}")
+@router.put("/members/{mbrNo}", summary="Bring a member", responses=ANY)
 @allow(Role.FEED)
 async def put_member(member_no: MemberNo, body: MemberWire, parts: TheParts) -> Envelope[MemberWire]:
     """Write a member; the balances become what is sent."""
@@ -96,7 +105,7 @@ async def put_member(member_no: MemberNo, body: MemberWire, parts: TheParts) -> 
     return ok(body)
 
 
-@router.get("/members/{mbrNo}")
+@router.get("/members/{mbrNo}", summary="A member", responses=READ)
 @allow(Role.MEMBER, *READERS)
 async def get_member(member_no: MemberNo, caller: TheCaller, parts: TheParts) -> Envelope[MemberWire]:
     """The member, with the balances as they stand."""
@@ -107,7 +116,7 @@ async def get_member(member_no: MemberNo, caller: TheCaller, parts: TheParts) ->
     return ok(MemberWire.of(member))
 
 
-@router.get("/members/{mbrNo}/inbox")
+@router.get("/members/{mbrNo}/inbox", summary="A member's inbox", responses=READ)
 @allow(Role.MEMBER, *READERS)
 async def get_inbox(
     member_no: MemberNo,
@@ -131,7 +140,7 @@ async def get_inbox(
     )
 
 
-@router.put("/coupons/{cpnNo}")
+@router.put("/coupons/{cpnNo}", summary="Bring a coupon", responses=WRITE)
 @allow(Role.FEED)
 async def put_coupon(coupon_no: CouponNo, body: CouponWire, parts: TheParts) -> Envelope[CouponWire]:
     """Write a coupon. One that a claim gave back can't be set back to that order."""
@@ -140,7 +149,7 @@ async def put_coupon(coupon_no: CouponNo, body: CouponWire, parts: TheParts) -> 
     return ok(body)
 
 
-@router.get("/coupons/{cpnNo}")
+@router.get("/coupons/{cpnNo}", summary="A coupon", responses=READ)
 @allow(Role.MEMBER, *READERS)
 async def get_coupon(coupon_no: CouponNo, caller: TheCaller, parts: TheParts) -> Envelope[CouponWire]:
     """The coupon as it stands."""
@@ -159,7 +168,7 @@ def _is_theirs(caller: Caller, member_no: str | None) -> bool:
 # --- orders -----------------------------------------------------------------------------------------------------------
 
 
-@router.put("/orders/{ordNo}")
+@router.put("/orders/{ordNo}", summary="Bring an order", responses=WRITE)
 @allow(Role.FEED)
 async def put_order(order_no: OrderNo, body: FedOrderWire, parts: TheParts) -> Envelope[WrittenOrder]:
     """Write an order as a whole; with claims, only a line's status can still move forward."""
@@ -184,7 +193,7 @@ async def _password_hash(parts: Parts, order_no: str, password: str | None) -> s
     return await asyncio.to_thread(passwords.hash_password, password)
 
 
-@router.post("/orders/{ordNo}/lines/{ordSeq}/status")
+@router.post("/orders/{ordNo}/lines/{ordSeq}/status", summary="Move a line", responses=WRITE)
 @allow(Role.FEED)
 async def move_line(order_no: OrderNo, line_no: PathLineNo, body: MoveWire, parts: TheParts) -> Envelope[MovedLine]:
     """Move the units left of a line forward. The warehouse learns here when fewer are left than it believes."""
@@ -193,7 +202,7 @@ async def move_line(order_no: OrderNo, line_no: PathLineNo, body: MoveWire, part
     return ok(MovedLine(order_no=order_no, line_no=line_no, status=body.status, quantity=left))
 
 
-@router.get("/orders/{ordNo}")
+@router.get("/orders/{ordNo}", summary="An order as it stands", responses=ANY_ORDER)
 @allow(Role.GUEST, Role.MEMBER, *READERS)
 async def get_order(
     order_no: OrderNo,
@@ -204,7 +213,7 @@ async def get_order(
     password: OrderPassword = None,
 ) -> Envelope[OrderView]:
     """The order as it stands, and per line whether it can be cancelled or changed, and why not."""
-    await access.prove(caller, order_no, _header_text(password))
+    await access.prove(caller, order_no, header_text(password) if password else None)
     async with parts.database.reading() as conn:
         state = await orders.load_state(conn, order_no)
         if state is None:
@@ -212,16 +221,6 @@ async def get_order(
         fed = await feed.with_buyer(conn, state.order)
         claims = await reads.claims_of_order(conn, order_no)
     return ok(_order_view(state, fed, claims, caller, texts.language_of(request)))
-
-
-def _header_text(value: str | None) -> str | None:
-    """Headers arrive as Latin-1; a password outside ASCII was sent as UTF-8."""
-    if value is None:
-        return None
-    try:
-        return value.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return value
 
 
 def _order_view(
@@ -286,7 +285,7 @@ def _claim_entry(claim: reads.ClaimSummary) -> ClaimEntry:
 # --- the audit --------------------------------------------------------------------------------------------------------
 
 
-@router.get("/audit/{ordNo}")
+@router.get("/audit/{ordNo}", summary="Audit an order", responses=READ)
 @allow(*AUDITORS)
 async def get_audit(order_no: OrderNo, parts: TheParts) -> Envelope[AuditView]:
     """Every movement of money, stock, coupons and credits of an order with its claim, and the order's books."""
@@ -297,7 +296,7 @@ async def get_audit(order_no: OrderNo, parts: TheParts) -> Envelope[AuditView]:
     return ok(audit_view(audit))
 
 
-@router.get("/audit")
+@router.get("/audit", summary="What does not add up", responses=ANY)
 @allow(*AUDITORS)
 async def get_findings(parts: TheParts, size: Annotated[int, Query(ge=1, le=1000)] = 100) -> Envelope[FindingsView]:
     """Orders whose money does not add up, reckoned now, and what the sweeper found: at most `size` of each."""

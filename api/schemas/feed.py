@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticKnownError
 
 from api.codes import LINE_STATUS, MEANS, MEDIUM, PAYMENT_STATUS, PROMOTION, SALE_METHOD, SALE_STATUS, Medium
@@ -58,15 +58,22 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_t
 Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")]
 Phone = Annotated[str, StringConstraints(max_length=30, pattern=r"^[0-9+()* -]{3,30}$")]
 
+
+class Fed(StrictWire):
+    """What is fed. Only the wire's own spelling of a field counts, also when a value is made here to be read back."""
+
+    model_config = ConfigDict(validate_by_name=False)
+
+
 # --- items ------------------------------------------------------------------------------------------------------------
 
 
-class OptionWire(StrictWire):
+class OptionWire(Fed):
     name: Name = Field(alias="optNm", examples=["Colour"])
     value: Name = Field(alias="optVal", examples=["Red"])
 
 
-class ItemWire(StrictWire):
+class ItemWire(Fed):
     """One variant of some goods; its numbers are in the path."""
 
     goods_name: Name = Field(alias="goodsNm")
@@ -93,20 +100,20 @@ class ItemWire(StrictWire):
     @classmethod
     def of(cls, item: Item) -> Self:
         return cls(
-            goods_name=item.goods_name,
-            variant_name=item.variant_name,
-            options=[OptionWire(name=name, value=value) for name, value in item.options],
-            price=item.price,
-            sale_status=item.sale_status,
-            sale_method=item.sale_method,
-            stock=item.stock,
+            goodsNm=item.goods_name,
+            itmNm=item.variant_name,
+            optList=[OptionWire(optNm=name, optVal=value) for name, value in item.options],
+            salePrc=item.price,
+            saleStatCd=item.sale_status,
+            saleMethCd=item.sale_method,
+            stockQty=item.stock,
         )
 
 
 # --- members and coupons ----------------------------------------------------------------------------------------------
 
 
-class MemberWire(StrictWire):
+class MemberWire(Fed):
     """A member and the balances of own credits. One that only an order has named so far has no name."""
 
     name: Name | None = Field(alias="mbrNm")
@@ -128,7 +135,7 @@ class MemberWire(StrictWire):
     @classmethod
     def of(cls, member: FedMember) -> Self:
         return cls(
-            name=member.name,
+            mbrNm=member.name,
             email=member.email,
             phone=member.phone,
             mileage=member.mileage,
@@ -136,7 +143,7 @@ class MemberWire(StrictWire):
         )
 
 
-class CouponWire(StrictWire):
+class CouponWire(Fed):
     """A coupon; `usedOrdNo` null: unused, `expDtm` null: it never expires."""
 
     member_no: Number | None = Field(alias="mbrNo")
@@ -158,18 +165,18 @@ class CouponWire(StrictWire):
     @classmethod
     def of(cls, coupon: FedCoupon) -> Self:
         return cls(
-            member_no=coupon.member_no,
-            promotion=coupon.promotion,
-            name=coupon.name,
-            expires_at=coupon.expires_at,
-            used_order_no=coupon.used_order_no,
+            mbrNo=coupon.member_no,
+            promoTypCd=coupon.promotion,
+            cpnNm=coupon.name,
+            expDtm=coupon.expires_at,
+            usedOrdNo=coupon.used_order_no,
         )
 
 
 # --- orders -----------------------------------------------------------------------------------------------------------
 
 
-class GroupWire(StrictWire):
+class GroupWire(Fed):
     """Lines shipped together: `paidDlexAmt` is what the order paid for it after the shipping coupon's `dlexDcAmt`."""
 
     group_no: Number = Field(alias="deliGrpNo")
@@ -194,13 +201,13 @@ class GroupWire(StrictWire):
     @classmethod
     def of(cls, group: DeliveryGroup) -> Self:
         return cls(
-            group_no=group.group_no,
-            policy_no=group.policy_no,
-            free_from=group.free_from,
-            fee=group.fee,
-            fee_discount=group.fee_discount,
-            fee_paid=group.fee_paid,
-            coupon_no=group.coupon_no,
+            deliGrpNo=group.group_no,
+            deliPolcNo=group.policy_no,
+            stdAmt=group.free_from,
+            dlexAmt=group.fee,
+            dlexDcAmt=group.fee_discount,
+            paidDlexAmt=group.fee_paid,
+            cpnNo=group.coupon_no,
         )
 
 
@@ -220,7 +227,7 @@ class LineShape(Wire):
     gift: YesNo = Field("N", alias="giftYn")
 
 
-class FedLineWire(LineShape, StrictWire):
+class FedLineWire(LineShape, Fed):
     def to_line(self) -> Line:
         """Raises BAD_VALUE for a gift: they can't be fed yet."""
         if self.gift == "Y":
@@ -249,12 +256,12 @@ class LineView(LineShape):
     change_reason: str | None = Field(alias="optChgReason", description="Why its option can't be changed.")
 
 
-class ShareWire(StrictWire):
+class ShareWire(Fed):
     line_no: LineNo = Field(alias="ordSeq")
     amount: Amount = Field(alias="dcAmt")
 
 
-class BenefitWire(StrictWire):
+class BenefitWire(Fed):
     """A goods or basket coupon used on the order; `dcAmt` is the sum of its shares."""
 
     coupon_no: Number = Field(alias="cpnNo")
@@ -281,15 +288,15 @@ class BenefitWire(StrictWire):
     @classmethod
     def of(cls, benefit: Benefit) -> Self:
         return cls(
-            coupon_no=benefit.coupon_no,
-            promotion=benefit.promotion,
-            amount=benefit.amount,
-            minimum=benefit.minimum,
-            shares=[ShareWire(line_no=line_no, amount=amount) for line_no, amount in benefit.shares.items()],
+            cpnNo=benefit.coupon_no,
+            promoTypCd=benefit.promotion,
+            dcAmt=benefit.amount,
+            minAmt=benefit.minimum,
+            shareList=[ShareWire(ordSeq=line_no, dcAmt=amount) for line_no, amount in benefit.shares.items()],
         )
 
 
-class PaymentWire(StrictWire):
+class PaymentWire(Fed):
     payment_no: Number = Field(alias="payNo")
     means: Annotated[Means, MEANS] = Field(alias="payWayCd")
     amount: Amount = Field(alias="payAmt")
@@ -312,13 +319,13 @@ class PaymentWire(StrictWire):
     @classmethod
     def of(cls, payment: Payment) -> Self:
         return cls(
-            payment_no=payment.payment_no,
-            means=payment.means,
-            amount=payment.amount,
-            status=payment.status,
+            payNo=payment.payment_no,
+            payWayCd=payment.means,
+            payAmt=payment.amount,
+            payStatCd=payment.status,
             gateway=payment.gateway,
-            gateway_ref=payment.gateway_ref,
-            partial_cancel=yes_no(payment.partial_cancel),
+            pgTid=payment.gateway_ref,
+            partCnclPsbYn=yes_no(payment.partial_cancel),
         )
 
 
@@ -335,7 +342,7 @@ class OrderShape(Wire):
     payments: list[PaymentWire] = Field(alias="payList", max_length=50)
 
 
-class FedOrderWire(OrderShape, StrictWire):
+class FedOrderWire(OrderShape, Fed):
     """An order as a checkout left it: lines − shares + paid shipping = payments."""
 
     password: Password | None = Field(None, alias="umemPwd", description="Guests only.")
@@ -366,7 +373,7 @@ class WrittenOrder(Wire):
     order_no: str = Field(alias="ordNo")
 
 
-class MoveWire(StrictWire):
+class MoveWire(Fed):
     """Moves the units left of a line; `qty` is how many the sender believes are left."""
 
     status: Annotated[LineStatus, LINE_STATUS] = Field(alias="ordDtlStatCd")

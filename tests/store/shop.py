@@ -15,7 +15,8 @@ from domain.costs import Costs, Selection
 from domain.orders import Fault, Held, Item, Order, OrderState, SaleMethod, SaleStatus
 from domain.pricing import price
 from domain.units import take
-from store import claims, feed, fence
+from store import claims, coupons, feed, fence, stock
+from store import credits as credits_of_members
 from store.orders import load_state
 from store.tables import refund_legs
 from tests.support.orders import NOW
@@ -114,9 +115,17 @@ async def settle(conn: AsyncConnection, claim_no: str) -> None:
     """All of its refund arrived."""
     await conn.execute(
         update(refund_legs)
-        .where(refund_legs.c.claim_no == claim_no)
+        .where(refund_legs.c.claim_no == claim_no, refund_legs.c.state != LegState.SETTLED)
         .values(state=LegState.SETTLED, settled_by=SettledBy.GATEWAY)
     )
+
+
+async def give_back(conn: AsyncConnection, claim_no: str) -> None:
+    """Its coupons, stock and own credits are back."""
+    head = await head_of(conn, claim_no)
+    await coupons.restore(conn, head)
+    await stock.restock(conn, head)
+    await credits_of_members.give_back(conn, head)
 
 
 async def undo(conn: AsyncConnection, claim_no: str) -> None:

@@ -264,7 +264,7 @@ async def test_claims_in_pages_by_status_and_order(brought: AsyncConnection) -> 
 
 
 async def test_findings_until_they_are_cleared(brought: AsyncConnection) -> None:
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "finding_key": f"quiet/{claim_no}",
             "kind": "quiet",
