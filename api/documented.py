@@ -34,3 +34,13 @@ COMMANDS: Responses = ANY | _refusals(
     status_404="1003 there is no such claim.",
     status_409="2010 the command does not fit this claim or this parking (any more).",
 )
+
+
+def without_framework_errors(schema: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document without the framework's own 422: what is wrong with a request is told by 400 here."""
+    for path in schema["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(name, None)
+    return schema

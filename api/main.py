@@ -14,10 +14,12 @@ import logs
 import settings as configuration
 from api import feed, health, operators, storefront
 from api.accepting import Acceptance
+from api.body_limit import BodyLimit
 from api.callers import OrderAccess
 from api.cancelling import Cancelling
 from api.changing import Changing
 from api.digests import Digester
+from api.documented import without_framework_errors
 from api.envelope import add_handlers
 from api.health import HealthCheck
 from api.operators import Console
@@ -51,13 +53,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description="Every answer has the same envelope; docs/wire.md tells its codes, and what a caller can do.",
         version="1",
         lifespan=_lifespan,
-        max_body_size=LARGEST_BODY,
     )
     _furnish(app, settings)
     for router in (storefront.router, feed.router, operators.router, health.router):
         app.include_router(router)
     add_handlers(app)
+    app.add_middleware(BodyLimit, largest=LARGEST_BODY)
     app.add_middleware(RequestLog)
+    describe = app.openapi
+    app.openapi = lambda: without_framework_errors(describe())  # type: ignore[method-assign]
     return app
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,8 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 Connection = AsyncConnection
 
-AWAY: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeoutError)
-"""What is raised when the database is away or too busy to answer in time: the transaction did nothing."""
+PATIENCE = 8.0
+"""Longest that one transaction may take, in seconds: a server that is there but silent has no other bound."""
+
+
+class DatabaseSilent(Exception):
+    """The database did not answer within `PATIENCE`."""
+
+
+AWAY: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeoutError, DatabaseSilent)
+"""What is raised when the database is away or too busy to answer in time."""
 
 
 class Database:
@@ -25,20 +34,29 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """One consistent picture: repeatable read, read only."""
-        async with self._engine.connect() as conn:
+        async with _bounded(), self._engine.connect() as conn:
             await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield conn
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:
         """One transaction, committed when the block ends, rolled back when it raises."""
-        async with self._engine.begin() as conn:
+        async with _bounded(), self._engine.begin() as conn:
             yield conn
 
     async def ping(self) -> None:
         """Return when the database answers; raise one of `AWAY` when it does not."""
-        async with self._engine.connect() as conn:
+        async with _bounded(), self._engine.connect() as conn:
             await conn.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+@asynccontextmanager
+async def _bounded() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield
+    except TimeoutError as error:
+        raise DatabaseSilent from error
