@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
-from domain.costs import Costs, Selection
+from domain.costs import CostRow, Costs, FreedCoupon, PlannedLeg, Selection
 from domain.refusals import Code, Refusal
 
 
@@ -33,7 +33,7 @@ class QuoteTerms:
 
 def fingerprint(costs: Costs) -> str:
     """SHA-256, in hex, over everything that a quote promises: totals, legs, rows, coupons. Equal costs, equal print."""
-    canonical = json.dumps(asdict(costs), sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(costs, default=_named_values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -62,6 +62,11 @@ def check_terms(terms: QuoteTerms, costs: Costs, now: datetime) -> None:
             refund=costs.refund,
             extra=costs.extra,
         )
+
+
+def _named_values(value: Costs | CostRow | FreedCoupon | PlannedLeg) -> dict[str, object]:
+    # Shallow, unlike `dataclasses.asdict`: an order of many lines has thousands of rows, reckoned under its lock.
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _sorted(selection: Sequence[Selection]) -> list[tuple[int, int]]:
