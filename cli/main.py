@@ -12,7 +12,7 @@ app = typer.Typer(
     help="Cancel orders and change options, safely: the local stack, and a client of the service.",
     no_args_is_help=True,
     add_completion=False,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
 )
 
 app.command()(up)

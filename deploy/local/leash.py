@@ -20,9 +20,9 @@ from pathlib import Path
 
 SCRIPT = Path(__file__)
 
-# From <linux/prctl.h> and <linux/capability.h>.
+# From <linux/prctl.h>, <linux/securebits.h> and <linux/capability.h>.
 PR_SET_PDEATHSIG = 1
-PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP = 28, 1 << 2
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 CAPABILITY_VERSION_3 = 0x20080522
@@ -72,29 +72,39 @@ def become(name: str) -> None:
     the one to read and search any folder is kept, where the system allows it; widening the folders' modes is not ours.
     """
     entry = pwd.getpwnam(name)
-    linux = sys.platform == "linux"
-    if linux:
-        _call("prctl", PR_SET_KEEPCAPS, 1)
+    kept = sys.platform == "linux" and _keep_powers()
     os.setgroups([])
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
     os.environ["HOME"], os.environ["USER"] = entry.pw_dir, name
-    if linux:
-        _keep_search()
+    if kept:
+        _keep_search_alone()
 
 
-def _keep_search() -> None:
+def _keep_powers() -> bool:
+    """Let the change of user leave this process's powers as they are; False where the system forbids that.
+
+    This way of several, because only with it access(2), by which PostgreSQL finds its own programs, heeds them too.
+    """
+    try:
+        _call("prctl", PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
+    except PermissionError:
+        return False
+    return True
+
+
+def _keep_search_alone() -> None:
     header = CapabilityHeader(CAPABILITY_VERSION_3, 0)
     words = (CapabilityWord * 2)()
     _call("capget", ctypes.byref(header), ctypes.byref(words))
     # A container often withholds READ_SEARCH but grants OVERRIDE.
     kept = next((c for c in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE) if words[0].permitted & (1 << c)), None)
-    if kept is None:
-        return
-    words[0] = CapabilityWord(1 << kept, 1 << kept, 1 << kept)
+    bit = 0 if kept is None else 1 << kept
+    words[0] = CapabilityWord(bit, bit, bit)
     words[1] = CapabilityWord(0, 0, 0)
     _call("capset", ctypes.byref(header), ctypes.byref(words))
-    _call("prctl", PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept, 0, 0)
+    if kept is not None:
+        _call("prctl", PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept, 0, 0)
 
 
 def _call(name: str, *arguments: object) -> None:

@@ -119,7 +119,17 @@ async def test_root_in_a_folder_of_its_own_alone(tmp_path: Path) -> None:
 
 
 @needs_root
-async def test_of_roots_powers_it_keeps_only_the_one_to_search_folders(tmp_path: Path) -> None:
+def test_programs_in_a_folder_of_roots_alone_are_found(tmp_path: Path) -> None:
+    program = tmp_path / "private" / "program"
+    program.parent.mkdir(mode=0o700)
+    program.touch(mode=0o755)
+    # As PostgreSQL asks for its own programs: by access(2), which forgets the powers of a process unless told not to.
+    done = as_nobody("import os, sys; print(os.access(sys.argv[1], os.X_OK))", str(program))
+    assert done.stdout == "True\n", done.stderr
+
+
+@needs_root
+def test_of_roots_powers_it_keeps_only_the_one_to_search_folders(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.touch(mode=0o600)
     done = as_nobody("from pathlib import Path; import sys; Path(sys.argv[1]).open('a')", str(secret))
