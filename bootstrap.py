@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio import workflow
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
@@ -94,11 +93,10 @@ def channels(settings: Settings) -> Mapping[Channel, NoticeChannel]:
 
 def pace(settings: Settings) -> Pace:
     """Retry budgets of new runs: about half a minute of calls to a gateway locally, about a day in production."""
-    local = settings.environment == "local"
     return Pace(
         gateway_attempts=settings.effective_gateway_attempts,
-        gateway_first_retry=1 if local else 120,
-        gateway_longest_retry=10 if local else 6 * 3600,
+        gateway_first_retry=settings.effective_gateway_first_retry,
+        gateway_longest_retry=settings.effective_gateway_longest_retry,
         gateway_call=settings.effective_gateway_read_timeout * 3 + 10,
         notice_attempts=settings.effective_notice_attempts,
         busy_patience=settings.busy_patience,
@@ -139,13 +137,7 @@ def workflow_runner(*, sandbox: bool) -> WorkflowRunner:
     """The runner of workflow code: guarded against clock, randomness and environment, or bare and twice as fast."""
     if not sandbox:
         return UnsandboxedWorkflowRunner()
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(
-            *PASSED_THROUGH
-        ).with_import_notification_policy(
-            workflow.SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
-        )
-    )
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
 def worker(

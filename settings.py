@@ -94,6 +94,10 @@ class Settings(BaseSettings):
     """How long the sandbox gateway remembers an idempotency key."""
     gateway_attempts: int | None = Field(None, ge=1)
     """Tries of one call to a gateway before the claim is parked. Unset: 6 local (about 30 s), 10 production (about 24 h)."""
+    gateway_first_retry: float | None = Field(None, gt=0)
+    """Wait before the second try; doubles up to `gateway_longest_retry`. Unset: 1 local, 120 production."""
+    gateway_longest_retry: float | None = Field(None, gt=0)
+    """Unset: 10 local, six hours in production."""
     notice_attempts: int | None = Field(None, ge=1)
     """Tries of one notice before it counts as failed. Unset: 4 local, 10 production."""
     busy_patience: float = Field(300, gt=0)
@@ -150,6 +154,14 @@ class Settings(BaseSettings):
     @property
     def effective_gateway_attempts(self) -> int:
         return self.gateway_attempts or (6 if self.environment == "local" else 10)
+
+    @property
+    def effective_gateway_first_retry(self) -> float:
+        return self.gateway_first_retry or (1 if self.environment == "local" else 120)
+
+    @property
+    def effective_gateway_longest_retry(self) -> float:
+        return self.gateway_longest_retry or (10 if self.environment == "local" else 6 * 3600)
 
     @property
     def effective_notice_attempts(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 from activities.claims import ClaimActivities, Turned
 from activities.messages import Begun, Pace
@@ -108,7 +108,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
                     **budgets.gateway_call(self._pace),
                 )
                 break
-            except ActivityError as failed:
+            except FailureError as failed:
                 cause, detail = failures.cause_of(failed), failures.describe(failed)
                 await self._park(Step.REFUND, "", cause, detail, heed_cancel=True)
         if checked.leg_id is not None:
@@ -131,7 +131,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
                     **budgets.LEDGER_LOCAL,
                 )
             )
-        except ActivityError:
+        except FailureError:
             await asyncio.gather(*(self._give(part) for part in parts))
 
     async def _give(self, part: Step) -> None:

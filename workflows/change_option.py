@@ -7,7 +7,7 @@ released only after. docs/saga.md: option changes.
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 from activities.claims import ClaimActivities, Turned
 from activities.messages import Begun
@@ -77,7 +77,7 @@ class ChangeOptionWorkflow(ClaimWorkflow):
         await self._obey_cancel()
         try:
             await self._ledger(method, self._ref(), step=step, summary=step.value)  # type: ignore[arg-type]
-        except ActivityError as failed:
+        except FailureError as failed:
             refusal = failures.refusal_in(failed)
             if refusal is None:
                 raise

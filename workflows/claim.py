@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from activities.claims import ClaimActivities, TurnBack, Turned
 from activities.messages import ClaimRef, Pace
@@ -158,16 +158,16 @@ class ClaimWorkflow:
         part: str = "",
         cause: StuckReason | None = None,
     ) -> Any:
-        """A step in our own database: local first, then a regular activity, then a person. Raises a refusal's ActivityError."""
+        """A step in our own database: local first, then a regular activity, then a person. Raises a refusal's failure."""
         try:
             return await workflow.execute_local_activity_method(method, asked, **budgets.LEDGER_LOCAL)
-        except ActivityError as failed:
+        except FailureError as failed:
             if failures.refusal_in(failed):
                 raise
         while True:
             try:
                 return await workflow.execute_activity_method(method, asked, summary=summary, **budgets.LEDGER)
-            except ActivityError as failed:
+            except FailureError as failed:
                 if failures.refusal_in(failed):
                     raise
                 await self._park(step, part, cause or failures.cause_of(failed), failures.describe(failed))
@@ -224,14 +224,13 @@ class ClaimWorkflow:
                 summary=f"tell the customer by {channel}",
                 **budgets.notice(self._pace),
             )
-        except ActivityError as failed:
-            await workflow.execute_activity_method(
+        except FailureError as failed:
+            sent = await workflow.execute_activity_method(
                 NoticeActivities.give_up_notice,
                 GiveUpNotice(notice_id=notice_id, code=failures.describe(failed)[:200]),
                 summary=f"give {channel} up",
                 **budgets.RECORD,
             )
-            return True
         return sent.failed
 
     async def _end(self, notice_ids: list[str] | tuple[str, ...]) -> ClaimOutcome:

@@ -1,4 +1,8 @@
-"""Reading the failure of a step: whether a rule refused it, and if not, why the claim stands still."""
+"""Reading the failure of a step: whether a rule refused it, and if not, why the claim stands still.
+
+A regular activity fails with an ActivityError around the cause, a local one with the cause itself: both are a
+FailureError, and so that is what the workflows catch.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ def as_failure(refusal: Refusal) -> ApplicationError:
     return to_failure(refusal)
 
 
-def cause_of(failure: ActivityError) -> StuckReason:
+def cause_of(failure: FailureError) -> StuckReason:
     leaf = leaf_of(failure)
     if isinstance(leaf, TimeoutError):
         return StuckReason.DATABASE
@@ -43,10 +47,14 @@ def leaf_of(failure: BaseException) -> BaseException:
     return failure
 
 
-def describe(failure: ActivityError) -> str:
+def describe(failure: FailureError) -> str:
     """One line for an operator. Our failures' messages carry no personal data; a bug's is cut to its type."""
     leaf = leaf_of(failure)
     if isinstance(leaf, ApplicationError):
         known = leaf.type in CAUSES
-        return f"{leaf.type}: {leaf.message}" if known else f"a {leaf.type} in {failure.activity_type}"
-    return f"{failure.activity_type} ended without an answer ({type(leaf).__name__})"
+        return f"{leaf.type}: {leaf.message}" if known else f"a {leaf.type} in {_where(failure)}"
+    return f"{_where(failure)} ended without an answer ({type(leaf).__name__})"
+
+
+def _where(failure: FailureError) -> str:
+    return failure.activity_type if isinstance(failure, ActivityError) else "a local step"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 from activities.claims import ClaimActivities
 from activities.messages import Begun, ClaimRef
@@ -24,12 +24,12 @@ async def begin(request: Any | None, opening: Callable[..., Any], claim: ClaimRe
     method, asked = (ClaimActivities.resume, claim) if request is None else (opening, request)
     try:
         return await workflow.execute_local_activity_method(method, asked, **budgets.OPEN_LOCAL)
-    except ActivityError as failed:
+    except FailureError as failed:
         if refusal := failures.refusal_in(failed):
             return refusal
     try:
         return await workflow.execute_activity_method(method, asked, summary="open the claim", **budgets.OPEN)
-    except ActivityError as failed:
+    except FailureError as failed:
         if refusal := failures.refusal_in(failed):
             return refusal
         raise

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 from activities.claims import Turned
 from activities.messages import Pace
@@ -112,10 +112,10 @@ class LegRefund:
             call.cancel()
         try:
             return await call
-        except ActivityError as failed:
+        except FailureError as failed:
             return await self._look_up(failed)
 
-    async def _look_up(self, lost: ActivityError) -> RefundResult | Stands:
+    async def _look_up(self, lost: FailureError) -> RefundResult | Stands:
         """The call ended without an answer: before anything else is decided, the row and the gateway are asked."""
         while True:
             try:
@@ -125,7 +125,7 @@ class LegRefund:
                     summary=f"look up {self._leg.leg_id}",
                     **budgets.gateway_read(self._claim.pace),
                 )
-            except ActivityError as failed:
+            except FailureError as failed:
                 return Stands(failures.cause_of(failed), f"look-up: {failures.describe(failed)}")
             match found.state:
                 case LookUpState.ACCEPTED:
@@ -144,7 +144,7 @@ class LegRefund:
                 case LookUpState.ABSENT:
                     return Stands(failures.cause_of(lost), f"{self._tried(lost)}; looked up: nothing was refunded")
 
-    def _tried(self, lost: ActivityError) -> str:
+    def _tried(self, lost: FailureError) -> str:
         return f"refund of {self._leg.amount} by {self._leg.gateway}: {failures.describe(lost)}"
 
     def _why(self, result: RefundResult) -> Stands:
@@ -198,7 +198,7 @@ class LegRefund:
                     summary=f"ask how {self._leg.leg_id} ended",
                     **budgets.gateway_read(self._claim.pace),
                 )
-            except ActivityError as failed:
+            except FailureError as failed:
                 workflow.logger.warning("a poll had no answer", extra={"detail": failures.describe(failed)})
                 continue
             if polled.state is Poll.SETTLED:

@@ -8,7 +8,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 from activities.audit import AuditActivities
 from activities.messages import Message
@@ -43,7 +43,7 @@ class SweepWorkflow:
                 start_to_close_timeout=timedelta(minutes=2),
                 retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3),
             )
-        except ActivityError as failed:
+        except FailureError as failed:
             workflow.logger.warning("a look of the sweeper failed", exc_info=failed)
             return None
         return found
