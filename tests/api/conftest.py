@@ -53,3 +53,8 @@ async def shop(idle_house: House, idle_shop: Shop) -> AsyncIterator[Shop]:
     """The API with a worker in this process."""
     async with working(idle_house):
         yield idle_shop
+
+
+@pytest.fixture(scope="module")
+def house(idle_house: House) -> House:
+    return idle_house
