@@ -42,11 +42,11 @@ from workflows.sweep import SweepWorkflow
 WORKFLOWS = (CancelOrderWorkflow, ChangeOptionWorkflow, SweepWorkflow)
 
 PASSED_THROUGH = ("activities", "domain", "workflows.messages", "workflows.attributes", "workflows.budgets")
-"""Not loaded anew for each workflow run: no state of theirs changes, and lint keeps clock and randomness out of them."""
+"""Not loaded anew for each workflow run: they keep no state, and lint keeps clock and randomness out of them."""
 
 
 def engine(settings: Settings) -> AsyncEngine:
-    """The engine of `settings.database_url`, which the local stack has set by now. Raises ValueError when nobody has."""
+    """The engine of `settings.database_url`, which the local stack has set by now; ValueError when nobody has."""
     if settings.database_url is None:
         raise ValueError("CLAIMS_DATABASE_URL is not set, and no local stack is running here: run `claims up` first")
     return create_engine(
@@ -120,11 +120,11 @@ def activities(
     options = OptionActivities(database, budgets, planner)
     parking = ParkingActivities(database, settings.service_secret.get_secret_value().encode())
     notices = NoticeActivities(database, planner, notice_channels)
-    refunds = RefundActivities(
-        database, payment_gateways, send_window=timedelta(seconds=settings.gateway_send_window)
-    )
+    refunds = RefundActivities(database, payment_gateways, send_window=timedelta(seconds=settings.gateway_send_window))
     audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
-    return [method for owner in (claims, settlement, options, parking, notices, refunds, audit) for method in _of(owner)]
+    return [
+        method for owner in (claims, settlement, options, parking, notices, refunds, audit) for method in _of(owner)
+    ]
 
 
 def _of(owner: object) -> list[Callable[..., Any]]:

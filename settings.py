@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     sandbox_url: str | None = None
     """Base URL of the sandbox gateway. Unset: the local stack's."""
     smtp_url: str | None = None
-    """``smtp://[user:password@]host:port``, ``smtp+starttls://`` or ``smtps://``. Unset: the local stack's mail server."""
+    """``smtp://[user:password@]host:port``, ``smtp+starttls://`` or ``smtps://``. Unset: the local stack's."""
     mail_from: str = "shop@claims.example"
     timezone: str = "Asia/Seoul"
     """The shop's time zone: dates in claim numbers and in texts for people."""
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     sandbox_key_life_hours: float = Field(24 * 15, gt=0)
     """How long the sandbox gateway remembers an idempotency key."""
     gateway_attempts: int | None = Field(None, ge=1)
-    """Tries of one call to a gateway before the claim is parked. Unset: 6 local (about 30 s), 10 production (about 24 h)."""
+    """Tries of a call to a gateway before the claim is parked. Unset: 6 local (half a minute), else 10 (a day)."""
     gateway_first_retry: float | None = Field(None, gt=0)
     """Wait before the second try; doubles up to `gateway_longest_retry`. Unset: 1 local, 120 production."""
     gateway_longest_retry: float | None = Field(None, gt=0)
@@ -170,5 +170,5 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def load() -> Settings:
-    """The settings of this process, read once from its environment. Raises pydantic's ValidationError naming the setting."""
+    """The settings of this process, read once from its environment. A ValidationError names a wrong one."""
     return Settings()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
@@ -15,6 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.errors import database_errors
 from activities.refunds import RefundActivities
 from store import findings, reads, refunds
+from store.database import Engine
 from store.findings import Finding, FindingKind, OpenClaim
 
 _STARTED = timedelta(seconds=10)
@@ -26,7 +26,7 @@ _LOOKS_AT_ONCE = 50
 class AuditActivities:
     """`quiet`: how long a claim may stand still unseen."""
 
-    def __init__(self, engine: AsyncEngine, temporal: Client, refunds: RefundActivities, *, quiet: timedelta) -> None:
+    def __init__(self, engine: Engine, temporal: Client, refunds: RefundActivities, *, quiet: timedelta) -> None:
         self._engine = engine
         self._temporal = temporal
         self._refunds = refunds
@@ -64,7 +64,9 @@ class AuditActivities:
                     conn,
                     kind,
                     [
-                        Finding(kind, claim.claim_no, claim.order_no, claim.claim_no, {"workflow_id": claim.workflow_id})
+                        Finding(
+                            kind, claim.claim_no, claim.order_no, claim.claim_no, {"workflow_id": claim.workflow_id}
+                        )
                         for claim in found
                     ],
                 )
@@ -80,7 +82,7 @@ class AuditActivities:
 
     @activity.defn
     async def look_again(self) -> int:
-        """Ask the gateways again about undone claims whose refund was ever unknown: one found now is a case for a person."""
+        """Ask the gateways again about undone claims whose refund was ever unknown: one found now needs a person."""
         with database_errors():
             async with self._engine.connect() as conn:
                 suspects = await refunds.to_look_at_again(conn, _LOOKS_AT_ONCE)

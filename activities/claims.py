@@ -6,8 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from pydantic import AwareDatetime
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.errors import database_errors
@@ -25,6 +23,7 @@ from domain.refusals import Code, Refusal
 from domain.units import take
 from store import claims, effects, parkings
 from store.claims import FoundClaim, NewClaim
+from store.database import Connection, Engine
 from store.fence import enter, lock_order
 from store.orders import load_state
 
@@ -78,7 +77,7 @@ class Turned(StrEnum):
 class ClaimActivities:
     """The claim's own steps. `planner` writes the notices that a rejected claim owes."""
 
-    def __init__(self, engine: AsyncEngine, pace: Pace, planner: NoticePlanner) -> None:
+    def __init__(self, engine: Engine, pace: Pace, planner: NoticePlanner) -> None:
         self._engine = engine
         self._pace = pace
         self._planner = planner
@@ -98,7 +97,7 @@ class ClaimActivities:
             async with self._engine.connect() as conn:
                 return Begun(standing=await claims.standing(conn, asked.claim_no), pace=self._pace)
 
-    async def _open(self, conn: AsyncConnection, asked: OpenCancel) -> Refusal | None:
+    async def _open(self, conn: Connection, asked: OpenCancel) -> Refusal | None:
         """Open, or answer why not. A refusal is answered, not raised: its tombstone must be committed."""
         if not await lock_order(conn, asked.order_no):
             return Refusal(Code.NOT_FOUND, "order.unknown")
@@ -113,14 +112,14 @@ class ClaimActivities:
             return refusal
         return None
 
-    async def _write(self, conn: AsyncConnection, asked: OpenCancel) -> None:
+    async def _write(self, conn: Connection, asked: OpenCancel) -> None:
         terms = asked.terms
         if terms is not None and (opened := await claims.find_by_quote(conn, terms.nonce)) is not None:
             raise spent_quote(opened)
         state = await load_state(conn, asked.order_no)
         if state is None:
             raise Refusal(Code.NOT_FOUND, "order.unknown")
-        now: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
+        now = await claims.now(conn)
         selection = tuple(Selection(line.line_no, line.quantity) for line in asked.selection)
         check_cancel(state, selection, asked.actor)
         why = lookup(asked.reason_code)
@@ -219,7 +218,7 @@ def open_key(claim_no: str) -> str:
     return f"open/{claim_no}"
 
 
-async def too_late(conn: AsyncConnection, claim_no: str, accept_by: datetime) -> Refusal | None:
+async def too_late(conn: Connection, claim_no: str, accept_by: datetime) -> Refusal | None:
     """Refuse a request that first came in too long ago, and bury its opening; None: it may be opened now."""
     if await claims.request_deadline_passed(conn, accept_by):
         await effects.tombstone(conn, open_key(claim_no), claim_no)

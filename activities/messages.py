@@ -8,13 +8,13 @@ from domain.standing import Standing
 
 
 class Message(BaseModel):
-    """Frozen, and tolerant of fields that a later version adds. Carries numbers, amounts and references: no personal data."""
+    """Frozen, and tolerant of fields that a later version adds. Numbers, amounts and references: no personal data."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
 class Pace(Message):
-    """Retry budgets and waits of a claim, in seconds: from the worker's settings when the run began, kept in its history."""
+    """Retry budgets and waits of a claim, in seconds: the worker's settings when the run began, kept in its history."""
 
     gateway_attempts: int = 6
     gateway_first_retry: float = 1

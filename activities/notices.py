@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
@@ -23,6 +22,7 @@ from gateways.notices.port import AlreadySent, Misconfigured, NoticeChannel, Rej
 from gateways.notices.texts import NoticeTexts
 from gateways.notices.words import spoken
 from store import notices
+from store.database import Connection, Engine
 from store.notices import Draft, Ended, Notice
 
 NOT_SENT = "NoticeNotSent"
@@ -69,7 +69,7 @@ class NoticePlanner:
         self._texts = texts
         self._channels = tuple(channel for channel in Channel if channel is Channel.INBOX or channel in channels)
 
-    async def plan(self, conn: AsyncConnection, claim_no: str, event: NoticeEvent) -> list[str]:
+    async def plan(self, conn: Connection, claim_no: str, event: NoticeEvent) -> list[str]:
         """Write one notice per channel, once, and answer the ids of those to be sent.
 
         An inbox notice is sent by being written. Who can't be told on a channel is skipped there. The event that is
@@ -85,7 +85,7 @@ class NoticePlanner:
         facts = replace(facts, language=spoken(facts.language))
         return await notices.plan(conn, facts, told, [self._draft(channel, told, facts) for channel in self._channels])
 
-    async def unsent(self, conn: AsyncConnection, claim_no: str) -> list[str]:
+    async def unsent(self, conn: Connection, claim_no: str) -> list[str]:
         """The ids of all notices of the claim that were planned and have not ended."""
         return await notices.unsent(conn, claim_no)
 
@@ -101,7 +101,7 @@ class NoticePlanner:
 class NoticeActivities:
     """Sends notices over `channels`. Each activity is idempotent by claim and event, or by notice."""
 
-    def __init__(self, engine: AsyncEngine, planner: NoticePlanner, channels: Mapping[Channel, NoticeChannel]) -> None:
+    def __init__(self, engine: Engine, planner: NoticePlanner, channels: Mapping[Channel, NoticeChannel]) -> None:
         self._engine = engine
         self._planner = planner
         self._channels = channels

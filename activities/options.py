@@ -6,7 +6,6 @@ The swap is the pivot: before it the undo gives back what this claim reserved; a
 from __future__ import annotations
 
 from pydantic import AwareDatetime
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.claims import open_key, too_late
@@ -21,6 +20,7 @@ from domain.orders import Fault, Held
 from domain.refusals import Code, Refusal
 from store import claims, effects, stock
 from store.claims import NewClaim
+from store.database import Connection, Engine
 from store.fence import ClaimHead, enter, lock_order
 from store.orders import load_item, load_state
 
@@ -45,7 +45,7 @@ class OpenChange(Message):
 
 
 class OptionActivities:
-    def __init__(self, engine: AsyncEngine, pace: Pace, planner: NoticePlanner) -> None:
+    def __init__(self, engine: Engine, pace: Pace, planner: NoticePlanner) -> None:
         self._engine = engine
         self._pace = pace
         self._planner = planner
@@ -64,7 +64,7 @@ class OptionActivities:
             async with self._engine.connect() as conn:
                 return Begun(standing=await claims.standing(conn, asked.claim_no), pace=self._pace)
 
-    async def _open(self, conn: AsyncConnection, asked: OpenChange) -> Refusal | None:
+    async def _open(self, conn: Connection, asked: OpenChange) -> Refusal | None:
         if not await lock_order(conn, asked.order_no):
             return Refusal(Code.NOT_FOUND, "order.unknown")
         found = await claims.find_by_request(conn, asked.order_no, asked.request_key)
@@ -78,7 +78,7 @@ class OptionActivities:
             return refusal
         return None
 
-    async def _write(self, conn: AsyncConnection, asked: OpenChange) -> None:
+    async def _write(self, conn: Connection, asked: OpenChange) -> None:
         state = await load_state(conn, asked.order_no)
         if state is None:
             raise Refusal(Code.NOT_FOUND, "order.unknown")
@@ -198,7 +198,7 @@ def release_key(claim_no: str) -> str:
     return f"release/{claim_no}"
 
 
-async def _forward(conn: AsyncConnection, claim_no: str) -> ClaimHead:
+async def _forward(conn: Connection, claim_no: str) -> ClaimHead:
     """The claim under its order's lock. One that goes back by now refuses the step with the reason it goes back for."""
     head = await enter(conn, claim_no)
     if head is None:

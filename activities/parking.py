@@ -6,7 +6,6 @@ a command holds after a reset or a resume, and none is carried out twice.
 
 from __future__ import annotations
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.errors import database_errors
@@ -17,6 +16,7 @@ from domain.refusals import Code
 from domain.seals import sealed
 from store import by_hand, claims, commands, effects, parkings
 from store.commands import CommandRecord
+from store.database import Connection, Engine
 from store.fence import ClaimHead, enter
 from store.parkings import Parking
 
@@ -47,7 +47,7 @@ class Parked(Message):
 
 
 class Command(Message):
-    """What an operator answers. `seal` proves that the service's API knows the actor; without it the actor is unverified."""
+    """What an operator answers. `seal` proves that the service's API knows the actor; without it nobody does."""
 
     claim_no: str
     parking_no: int
@@ -81,7 +81,7 @@ class CancelRequest(Message):
 
 
 class ParkingActivities:
-    def __init__(self, engine: AsyncEngine, service_secret: bytes) -> None:
+    def __init__(self, engine: Engine, service_secret: bytes) -> None:
         self._engine = engine
         self._secret = service_secret
 
@@ -176,7 +176,7 @@ class ParkingActivities:
                 )
 
     async def _why_not(
-        self, conn: AsyncConnection, head: ClaimHead | None, parking: Parking | None, asked: Command
+        self, conn: Connection, head: ClaimHead | None, parking: Parking | None, asked: Command
     ) -> str | None:
         if head is None:
             return "claim.unknown"
@@ -192,7 +192,7 @@ class ParkingActivities:
             return "evidence.missing"
         return None
 
-    async def _carry_out(self, conn: AsyncConnection, head: ClaimHead, parking: Parking, asked: Command) -> None:
+    async def _carry_out(self, conn: Connection, head: ClaimHead, parking: Parking, asked: Command) -> None:
         action = Action(asked.action)
         if action is Action.RETRY and parking.step is Step.REFUND and parking.part:
             await by_hand.reopen_refused(conn, parking.part)
@@ -214,7 +214,7 @@ class ParkingActivities:
             parking_no=parking.parking_no,
         )
 
-    async def _settle(self, conn: AsyncConnection, head: ClaimHead, leg_id: str, evidence: str) -> None:
+    async def _settle(self, conn: Connection, head: ClaimHead, leg_id: str, evidence: str) -> None:
         """Settle a leg by hand: this is the pivot, if none was before, and so decides the claim in this transaction."""
         if await by_hand.attempt_sent(conn, leg_id):
             await by_hand.settle_by_reference(conn, leg_id, evidence)
@@ -223,9 +223,7 @@ class ParkingActivities:
         await claims.decide(conn, head)
         await claims.set_step(conn, head.claim_no, Step.REFUND, StepStatus.RUNNING)
 
-    def _record(
-        self, asked: Command, head: ClaimHead | None, after: str | None, refusal: str | None
-    ) -> CommandRecord:
+    def _record(self, asked: Command, head: ClaimHead | None, after: str | None, refusal: str | None) -> CommandRecord:
         verified = sealed(
             asked.seal,
             self._secret,
@@ -273,4 +271,3 @@ def safe_actions(head: ClaimHead, step: Step, part: str, *, outcome_unknown: boo
     if forward and not head.decided and not outcome_unknown:
         actions.append(Action.ABORT)
     return tuple(actions)
-

@@ -14,8 +14,6 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-
 from activities.errors import FailureType, database_errors, retryable
 from activities.messages import Message
 from activities.undisturbed import Stop
@@ -39,6 +37,7 @@ from gateways.payments.port import (
     Unknown,
 )
 from store import refunds
+from store.database import Connection, Engine
 from store.fence import ClaimHead, enter
 from store.refunds import AttemptOutcome, Busy, Seen
 
@@ -105,7 +104,7 @@ class RefundProtocol:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        engine: Engine,
         gateways: Mapping[str, PaymentGateway],
         *,
         send_window: timedelta,
@@ -322,7 +321,7 @@ class RefundProtocol:
             await self.poll(other.leg.leg_id)
         return RefundResult(kind=RefundKind.BUSY, holder=beside[0].leg.claim_no)
 
-    async def _write(self, seen: Seen, write: Callable[[AsyncConnection, ClaimHead], Awaitable[bool]]) -> bool:
+    async def _write(self, seen: Seen, write: Callable[[Connection, ClaimHead], Awaitable[bool]]) -> bool:
         """Write what became known, whichever way the claim goes by now. False: the row has moved."""
         with database_errors():
             async with self._engine.begin() as conn:

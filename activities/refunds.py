@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
 from activities.errors import FailureType, database_errors, retryable
@@ -16,6 +15,7 @@ from activities.undisturbed import Stop, undisturbed
 from domain.claims import LegState
 from gateways.payments.port import Found, NoSuchPayment, PaymentGateway, PaymentSnapshot, Undetermined
 from store import findings, refunds
+from store.database import Engine
 from store.findings import Finding, FindingKind
 from store.refunds import Seen, Suspect
 
@@ -77,7 +77,7 @@ class RefundActivities:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        engine: Engine,
         gateways: Mapping[str, PaymentGateway],
         *,
         send_window: timedelta,

@@ -1,25 +1,25 @@
-"""What a claim gives back of our own once it may: credits, coupons, stock; and completing it. docs/saga.md: the pivot."""
+"""What a claim gives back of our own once it may: credits, coupons, stock; and its end. docs/saga.md: the pivot."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.errors import database_errors
 from activities.messages import ClaimRef, Message
 from activities.notices import NoticePlanner
 from domain.claims import NoticeEvent, Step, StepStatus
-from store import claims, coupons, credits, effects, stock
+from store import claims, coupons, effects, own_credits, stock
+from store.database import Connection, Engine
 from store.fence import ClaimHead, enter
 
 CREDITS = Step.REFUND
 """The part of the refund step that is ours: mileage, deposit, gift cards."""
 
-_GIVE: Mapping[Step, Callable[[AsyncConnection, ClaimHead], Awaitable[None]]] = {
+_GIVE: Mapping[Step, Callable[[Connection, ClaimHead], Awaitable[None]]] = {
     Step.COUPONS: coupons.restore,
-    CREDITS: credits.give_back,
+    CREDITS: own_credits.give_back,
     Step.RESTOCK: stock.restock,
 }
 
@@ -45,7 +45,7 @@ class Conclude(Message):
 
 
 class SettlementActivities:
-    def __init__(self, engine: AsyncEngine, planner: NoticePlanner) -> None:
+    def __init__(self, engine: Engine, planner: NoticePlanner) -> None:
         self._engine = engine
         self._planner = planner
 
@@ -66,7 +66,9 @@ class SettlementActivities:
                         await _GIVE[part](conn, head)
                         if part is not CREDITS:
                             await claims.set_step_unless_skipped(conn, head.claim_no, part, StepStatus.DONE)
-                        await claims.add_event(conn, head.claim_no, head.order_no, f"{_NAMES[part]}.returned", step=part)
+                        await claims.add_event(
+                            conn, head.claim_no, head.order_no, f"{_NAMES[part]}.returned", step=part
+                        )
                 await claims.decide(conn, head)
                 return await self._finish(conn, head)
 
@@ -103,14 +105,12 @@ class SettlementActivities:
                 await claims.set_step(conn, asked.claim_no, Step.NOTIFY, status)
                 return await claims.restate(conn, asked.claim_no)
 
-    async def _finish(self, conn: AsyncConnection, head: ClaimHead) -> Settled:
+    async def _finish(self, conn: Connection, head: ClaimHead) -> Settled:
         standing = await claims.standing(conn, head.claim_no)
         if standing.final:
             return Settled(completed=True, notice_ids=tuple(await self._planner.unsent(conn, head.claim_no)))
         done = {StepStatus.DONE, StepStatus.SKIPPED}
-        open_steps = [
-            step for step in (Step.COUPONS, Step.RESTOCK) if standing.steps[step] not in done
-        ]
+        open_steps = [step for step in (Step.COUPONS, Step.RESTOCK) if standing.steps[step] not in done]
         if open_steps or not standing.settled:
             await claims.restate(conn, head.claim_no)
             return Settled()
@@ -124,8 +124,8 @@ class SettlementActivities:
         told = await self._planner.plan(conn, head.claim_no, NoticeEvent.COMPLETED)
         return Settled(completed=True, notice_ids=tuple(told))
 
-    async def _refuse_before_pivot(self, conn: AsyncConnection, head: ClaimHead) -> None:
-        """Nothing of ours is given back while an external refund could still be refused: the workflow's order is wrong then."""
+    async def _refuse_before_pivot(self, conn: Connection, head: ClaimHead) -> None:
+        """Nothing of ours is given back while an external refund could still be refused: that would be a bug."""
         if not head.decided and (await claims.standing(conn, head.claim_no)).external_legs:
             raise RuntimeError(f"claim {head.claim_no} has an external refund that no gateway accepted yet")
 

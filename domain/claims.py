@@ -77,7 +77,7 @@ class StepStatus(StrEnum):
 
 
 class LegState(StrEnum):
-    """A refund leg: planned, accepted by the gateway but not final, settled, refused for good, or void (claim undone)."""
+    """A refund leg: planned, accepted but not final, settled, refused for good, or void (its claim was undone)."""
 
     PLANNED = "PLANNED"
     PENDING = "PENDING"

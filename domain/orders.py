@@ -108,7 +108,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`quantity` units of one variant at `price` each, as ordered. Both never change; the variant can, by an option change."""
+    """`quantity` units of one variant at `price` each, as ordered: these never change, the variant can."""
 
     line_no: int
     goods_no: str

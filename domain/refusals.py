@@ -1,6 +1,6 @@
 """Why a request is refused: a code with its place in the order of codes, a reason, and the facts of the case.
 
-The texts for people are rendered in `api/`; a refusal travels as code, reason and facts alone. docs/wire.md lists the codes.
+The texts for people are rendered in `api/`; a refusal travels as code, reason and facts alone. docs/wire.md lists them.
 """
 
 from __future__ import annotations

@@ -11,7 +11,9 @@ import hmac
 import json
 
 
-def seal(secret: bytes, claim_no: str, parking_no: int, action: str, reason: str, evidence: str | None, actor: str) -> str:
+def seal(
+    secret: bytes, claim_no: str, parking_no: int, action: str, reason: str, evidence: str | None, actor: str
+) -> str:
     told = json.dumps([claim_no, parking_no, action, reason, evidence, actor], ensure_ascii=False)
     return hmac.new(secret, b"operator command\n" + told.encode(), hashlib.sha256).hexdigest()
 

@@ -25,7 +25,7 @@ async def attempt_sent(conn: AsyncConnection, leg_id: str) -> bool:
 
 
 async def reopen_refused(conn: AsyncConnection, leg_id: str) -> None:
-    """A retry of a leg refused for good: planned again, under a new key, since the old one was answered with an error."""
+    """A retry of a leg refused for good: planned again, under a new key, for the old one was answered with an error."""
     await conn.execute(
         update(refund_legs)
         .where(refund_legs.c.leg_id == leg_id, refund_legs.c.state == LegState.REFUSED)

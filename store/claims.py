@@ -121,10 +121,12 @@ def _found(row: Any) -> FoundClaim | None:
     return FoundClaim(**told)
 
 
-# --- opening ----------------------------------------------------------------------------------------------------------
+# --- opening -------------------------------------------------------------------------------------------------------
 
 
-async def open_cancel(conn: AsyncConnection, new: NewClaim, state: OrderState, held: Sequence[Held], costs: Costs) -> None:
+async def open_cancel(
+    conn: AsyncConnection, new: NewClaim, state: OrderState, held: Sequence[Held], costs: Costs
+) -> None:
     """Write a cancel claim whole: lines that hold their units, cost rows, coupons to free, one leg per payment, steps.
 
     Nothing is given back yet. Raises IntegrityError when a constraint says that it must not be (a unit held twice, a
@@ -255,7 +257,8 @@ async def _hold_lines(
         text(
             """
             INSERT INTO claim_lines
-                (claim_no, line_no, order_no, first, quantity, goods_no, variant_no, variant_name, new_variant_no, units)
+                (claim_no, line_no, order_no, first, quantity,
+                 goods_no, variant_no, variant_name, new_variant_no, units)
             SELECT :claim_no, line.line_no, line.order_no, given.first, given.quantity,
                    line.goods_no, line.variant_no, line.variant_name, CAST(:new_variant_no AS text),
                    int8range(line.line_id * 4294967296 + given.first,
@@ -305,7 +308,7 @@ async def _insert_steps(conn: AsyncConnection, claim_no: str, steps: Sequence[St
     )
 
 
-# --- on the way ---------------------------------------------------------------------------------------------------------
+# --- on the way ----------------------------------------------------------------------------------------------------
 
 
 async def set_step(
@@ -384,9 +387,7 @@ async def restate(conn: AsyncConnection, claim_no: str) -> ClaimStatus:
     """Derive the claim's status from its rows. The last statement of every step's transaction, and the only writer."""
     parked = exists().where(parkings.c.claim_no == claim_no, parkings.c.closed_at.is_(None))
     pending = exists().where(refund_legs.c.claim_no == claim_no, refund_legs.c.state == LegState.PENDING)
-    unanswered = exists().where(
-        refund_attempts.c.claim_no == claim_no, refund_attempts.c.state == AttemptState.SENT
-    )
+    unanswered = exists().where(refund_attempts.c.claim_no == claim_no, refund_attempts.c.state == AttemptState.SENT)
     notice_failed = exists().where(notices.c.claim_no == claim_no, notices.c.state == NoticeState.FAILED)
     closed = claims.c.closed_at.is_not(None)
     undoing = claims.c.direction == Direction.UNDOING
@@ -460,14 +461,12 @@ async def notice_failed(conn: AsyncConnection, claim_no: str) -> bool:
     return bool((await conn.execute(asked)).scalar_one())
 
 
-# --- turning back ---------------------------------------------------------------------------------------------------------
+# --- turning back --------------------------------------------------------------------------------------------------
 
 
 async def outcome_unknown(conn: AsyncConnection, claim_no: str) -> bool:
     """True while an attempt of the claim is sent and its outcome not known: it must not be undone, nor go on."""
-    asked = select(
-        exists().where(refund_attempts.c.claim_no == claim_no, refund_attempts.c.state == AttemptState.SENT)
-    )
+    asked = select(exists().where(refund_attempts.c.claim_no == claim_no, refund_attempts.c.state == AttemptState.SENT))
     return bool((await conn.execute(asked)).scalar_one())
 
 
@@ -511,9 +510,7 @@ async def free(conn: AsyncConnection, head: ClaimHead) -> None:
 
 async def close(conn: AsyncConnection, claim_no: str) -> None:
     """The claim is final: no parking of it stays open. Its status follows by `restate`."""
-    await conn.execute(
-        update(claims).where(claims.c.claim_no == claim_no).values(closed_at=func.clock_timestamp())
-    )
+    await conn.execute(update(claims).where(claims.c.claim_no == claim_no).values(closed_at=func.clock_timestamp()))
     await conn.execute(
         update(parkings)
         .where(parkings.c.claim_no == claim_no, parkings.c.closed_at.is_(None))
@@ -534,9 +531,7 @@ async def line_is_changeable(conn: AsyncConnection, order_no: str, line_no: int)
     return LineStatus(found.scalar_one()) is LineStatus.PLACED
 
 
-async def swap_variant(
-    conn: AsyncConnection, order_no: str, line_no: int, variant_no: str, variant_name: str
-) -> None:
+async def swap_variant(conn: AsyncConnection, order_no: str, line_no: int, variant_no: str, variant_name: str) -> None:
     """Make the units left of a line another variant of the same goods."""
     await conn.execute(
         update(order_lines)
@@ -545,9 +540,15 @@ async def swap_variant(
     )
 
 
+async def now(conn: AsyncConnection) -> datetime:
+    """The time by the database's clock, the only one that decides anything."""
+    found: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
+    return found
+
+
 async def request_deadline_passed(conn: AsyncConnection, accept_by: datetime) -> bool:
-    """True when a request first seen too long ago must not be carried out any more; by the database's clock."""
-    return bool((await conn.execute(select(func.clock_timestamp() > accept_by))).scalar_one())
+    """True when a request first seen too long ago must not be carried out any more."""
+    return await now(conn) > accept_by
 
 
 async def private_id_of(conn: AsyncConnection, claim_no: str) -> int | None:

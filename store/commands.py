@@ -13,7 +13,7 @@ from store.tables import operator_commands
 
 @dataclass(frozen=True, slots=True)
 class CommandRecord:
-    """One row of the audit. `command` is an action of a parking, ``resume`` or ``cancel``; `verified`: a login proved the actor."""
+    """One row of the audit. `command`: a parking's action, resume or cancel; `verified`: a login proved the actor."""
 
     claim_no: str
     order_no: str | None

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 Connection = AsyncConnection
+Engine = AsyncEngine
 
 PATIENCE = 8.0
 """Longest that one transaction may take, in seconds: a server that is there but silent has no other bound."""

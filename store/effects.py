@@ -28,7 +28,7 @@ async def tombstone(conn: AsyncConnection, key: str, claim_no: str) -> EffectSta
 
 
 async def reverse(conn: AsyncConnection, key: str, claim_no: str) -> bool:
-    """Mark the effect reversed. True when it had happened: undo it now. False: nothing is to be undone, and never will be."""
+    """Mark the effect reversed. True: it had happened, undo it now. False: nothing is to be undone, now or later."""
     if await tombstone(conn, key, claim_no) is not EffectState.EFFECT:
         return False
     await conn.execute(update(effects).where(effects.c.effect_key == key).values(state=EffectState.REVERSED))

@@ -78,7 +78,7 @@ class FedOrder:
     password_hash: str | None
 
 
-# --- items, members, coupons ------------------------------------------------------------------------------------------
+# --- items, members, coupons ---------------------------------------------------------------------------------------
 
 
 async def put_item(conn: AsyncConnection, item: Item) -> None:
@@ -203,7 +203,7 @@ async def get_coupon(conn: AsyncConnection, coupon_no: str) -> FedCoupon | None:
     return FedCoupon(**{**row._mapping, "promotion": Promotion(row.promotion)})
 
 
-# --- orders -----------------------------------------------------------------------------------------------------------
+# --- orders --------------------------------------------------------------------------------------------------------
 
 
 async def put_order(conn: AsyncConnection, fed: FedOrder) -> None:
@@ -456,7 +456,7 @@ def _payment_rows(order: Order) -> list[Mapping[str, Any]]:
     ]
 
 
-# --- the warehouse ----------------------------------------------------------------------------------------------------
+# --- the warehouse -------------------------------------------------------------------------------------------------
 
 
 async def move_line(

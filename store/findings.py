@@ -52,7 +52,7 @@ class OpenClaim:
 
 
 async def report(conn: AsyncConnection, kind: FindingKind, found: Sequence[Finding], *, complete: bool = True) -> int:
-    """Keep what was found; with `complete`, earlier findings of the kind that are gone are cleared. Answers how many are open."""
+    """Keep what was found; with `complete`, clear earlier findings that are gone. Answers how many are open."""
     if found:
         rows = [
             {**{name: value for name, value in asdict(one).items() if name != "subject"}, "finding_key": one.key}

@@ -72,7 +72,7 @@ order_conservation = table(
 """A view: see store/migrations."""
 
 
-# --- claims of an order -----------------------------------------------------------------------------------------------
+# --- claims of an order --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ async def claims_of_order(conn: AsyncConnection, order_no: str) -> list[ClaimSum
     ]
 
 
-# --- one claim whole --------------------------------------------------------------------------------------------------
+# --- one claim whole -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,7 +476,7 @@ async def _groups(conn: AsyncConnection, order_no: str) -> tuple[DeliveryGroup, 
     )
 
 
-# --- the audit --------------------------------------------------------------------------------------------------------
+# --- the audit -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -604,7 +604,7 @@ def _movements(movements: Any, shape: type, order_no: str) -> Select[Any]:
     )
 
 
-# --- inboxes ----------------------------------------------------------------------------------------------------------
+# --- inboxes -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -637,7 +637,7 @@ async def inbox(conn: AsyncConnection, member_no: str, *, limit: int, after: str
     return [InboxNotice(**{**row._mapping, "event": NoticeEvent(row.event)}) for row in found]
 
 
-# --- operators --------------------------------------------------------------------------------------------------------
+# --- operators -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

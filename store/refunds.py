@@ -120,7 +120,7 @@ class Suspect:
     order_no: str
 
 
-# --- reading ---------------------------------------------------------------------------------------------------------
+# --- reading -------------------------------------------------------------------------------------------------------
 
 
 async def read(conn: AsyncConnection, leg_id: str) -> Seen:
@@ -204,7 +204,7 @@ async def _unmoved(conn: AsyncConnection, seen: Seen) -> bool:
     return seen.same_as((await read_all(conn, [seen.leg.leg_id])).get(seen.leg.leg_id))
 
 
-# --- before the call -------------------------------------------------------------------------------------------------
+# --- before the call -----------------------------------------------------------------------------------------------
 
 
 async def arm(
@@ -289,7 +289,7 @@ async def _still_held(conn: AsyncConnection, leg: Leg) -> int:
     return int(found.scalar_one())
 
 
-# --- after the call, or a look-up ------------------------------------------------------------------------------------
+# --- after the call, or a look-up ----------------------------------------------------------------------------------
 
 
 async def accept(conn: AsyncConnection, head: ClaimHead, seen: Seen, refund_ref: str, *, pending: bool) -> bool:
@@ -476,7 +476,7 @@ def _key_of(seen: Seen) -> str:
     return f"refund-{seen.leg.leg_id}-{n}"
 
 
-# --- for the sweeper -------------------------------------------------------------------------------------------------
+# --- for the sweeper -----------------------------------------------------------------------------------------------
 
 LOOKED_AGAIN = "refund.looked_again"
 

@@ -1,6 +1,7 @@
-"""Moving stock for claims: restocking what is cancelled, and reserving, taking and releasing variants of option changes.
+"""Moving stock for claims: restocking what is cancelled, reserving and releasing the variants of option changes.
 
-Each movement has a unique key, written with the change of the stock itself. Items are locked by goods and variant number.
+Each movement has a unique key, written with the change of the stock itself. Items are locked in the order of their
+numbers.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from store.tables import claim_lines, items, stock_movements
 
 @dataclass(frozen=True, slots=True)
 class ChangedLine:
-    """The one line of an option change: `quantity` units move from `variant_no` to `new_variant_no` of the same goods."""
+    """The line of an option change: `quantity` units move from `variant_no` to `new_variant_no` of the same goods."""
 
     order_no: str
     line_no: int
@@ -58,7 +59,8 @@ async def restock(conn: AsyncConnection, head: ClaimHead) -> None:
                 RETURNING goods_no, variant_no, quantity
             )
             UPDATE items AS item SET stock = item.stock + back.quantity
-            FROM (SELECT goods_no, variant_no, sum(quantity) AS quantity FROM moved GROUP BY goods_no, variant_no) AS back
+            FROM (SELECT goods_no, variant_no, sum(quantity) AS quantity
+                  FROM moved GROUP BY goods_no, variant_no) AS back
             WHERE item.goods_no = back.goods_no AND item.variant_no = back.variant_no
             """
         ),
@@ -86,7 +88,7 @@ async def changed_line(conn: AsyncConnection, claim_no: str) -> ChangedLine:
 async def move(
     conn: AsyncConnection, kind: str, claim_no: str, line: ChangedLine, variant_no: str, quantity: int
 ) -> None:
-    """Add `quantity` (signed) to a variant's stock and book it as `kind`. Raises IntegrityError below zero, or twice."""
+    """Add `quantity` (signed) to a variant's stock, booked as `kind`. Raises IntegrityError below zero, or twice."""
     await conn.execute(
         update(items)
         .where(items.c.goods_no == line.goods_no, items.c.variant_no == variant_no)

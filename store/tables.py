@@ -73,7 +73,7 @@ def _at(name: str, *, nullable: bool = False, now: bool = False) -> Column:  # t
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=func.now() if now else None)
 
 
-# --- the shop, as its systems feed it -------------------------------------------------------------------------------
+# --- the shop, as its systems feed it ------------------------------------------------------------------------------
 
 members = Table(
     "members",
@@ -222,7 +222,7 @@ order_payments = Table(
     _one_of("status", PaymentStatus),
 )
 
-# --- requests, before they are claims ---------------------------------------------------------------------------------
+# --- requests, before they are claims -------------------------------------------------------------------------------
 
 private_parts = Table(
     "private_parts",
@@ -252,7 +252,7 @@ guest_failures = Table(
     Index("ix_guest_failures_subject_at", "subject", "at"),
 )
 
-# --- claims -------------------------------------------------------------------------------------------------------------
+# --- claims ---------------------------------------------------------------------------------------------------------
 
 claims = Table(
     "claims",
@@ -401,7 +401,7 @@ effects = Table(
     _one_of("state", EffectState),
 )
 
-# --- money out ------------------------------------------------------------------------------------------------------------
+# --- money out ------------------------------------------------------------------------------------------------------
 
 refund_legs = Table(
     "refund_legs",
@@ -475,7 +475,7 @@ Index(
     postgresql_where=text("state = 'SENT'"),
 )
 
-# --- movements: what was given back, once each ---------------------------------------------------------------------------
+# --- movements: what was given back, once each ----------------------------------------------------------------------
 
 stock_movements = Table(
     "stock_movements",
@@ -532,7 +532,7 @@ coupon_movements = Table(
 )
 Index("ix_coupon_movements_order_no", coupon_movements.c.order_no)
 
-# --- notices ----------------------------------------------------------------------------------------------------------------
+# --- notices --------------------------------------------------------------------------------------------------------
 
 notices = Table(
     "notices",
@@ -558,7 +558,7 @@ notices = Table(
 )
 Index("ix_notices_member_no", notices.c.member_no)
 
-# --- operators ---------------------------------------------------------------------------------------------------------------
+# --- operators ------------------------------------------------------------------------------------------------------
 
 parkings = Table(
     "parkings",

@@ -68,7 +68,7 @@ RECORD = RegularOptions(
 
 
 def gateway_call(pace: Pace) -> GatewayOptions:
-    """A call to a payment gateway. A cancel waits for its answer; a worker lost meanwhile is noticed by its heartbeat."""
+    """A call to a payment gateway. A cancel waits for its answer; a lost worker is noticed by its heartbeat."""
     return GatewayOptions(
         start_to_close_timeout=timedelta(seconds=pace.gateway_call),
         heartbeat_timeout=timedelta(seconds=6),

@@ -92,7 +92,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
         await asyncio.gather(self._give_ours(standing), *([first] if first else []), *branches)
         await self._complete()
 
-    # --- before the pivot ---------------------------------------------------------------------------------------------------
+    # --- before the pivot -------------------------------------------------------------------------------------------
 
     async def _check(self, external: tuple[LegStanding, ...]) -> None:
         """With several external legs, read each at its gateway first: one that can't be refunded refuses the claim."""
@@ -116,7 +116,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
             if turned is not Turned.DECIDED:
                 raise TurnedBack
 
-    # --- past the pivot -----------------------------------------------------------------------------------------------------
+    # --- past the pivot ---------------------------------------------------------------------------------------------
 
     async def _give_ours(self, standing: Standing) -> None:
         """Credits, coupons and stock: in one transaction while none of them fails, else each by itself."""
@@ -183,7 +183,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
             )
         )
 
-    # --- what a leg asks of its claim ------------------------------------------------------------------------------------------
+    # --- what a leg asks of its claim -------------------------------------------------------------------------------
 
     @property
     def pace(self) -> Pace:
@@ -203,9 +203,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
     async def turn_back(self, code: str, reason: str) -> Turned:
         return await self._turn_back(code, reason)
 
-    async def park(
-        self, step: Step, part: str, cause: StuckReason, detail: str, *, heed_cancel: bool = False
-    ) -> None:
+    async def park(self, step: Step, part: str, cause: StuckReason, detail: str, *, heed_cancel: bool = False) -> None:
         await self._park(step, part, cause, detail, heed_cancel=heed_cancel)
 
     def pivot_passed(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.claims import ClaimActivities, Turned
+from activities.claims import Turned
 from activities.messages import Begun
 from activities.options import OptionActivities
 from domain.claims import Direction, Step, StuckReason

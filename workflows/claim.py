@@ -41,7 +41,7 @@ class ClaimWorkflow:
         self._parked: dict[int, Parked] = {}
         self._answered: set[int] = set()
 
-    # --- people ---------------------------------------------------------------------------------------------------------
+    # --- people -----------------------------------------------------------------------------------------------------
 
     @workflow.update(
         description='Answer a parking: {"parkingNo": 1, "action": "retry", "reason": "…", "actor": "your name"}'
@@ -88,7 +88,7 @@ class ClaimWorkflow:
             raise ApplicationError("an actor is required", type=Code.REQUIRED.value)
 
     async def _hear_cancels(self, saga: Coroutine[Any, Any, T]) -> T:
-        """Run the saga to its end. A cancel request does not stop it: it is remembered, and read where it may turn back."""
+        """Run the saga to its end. A cancel request does not stop it: it is read where the saga may turn back."""
         task = asyncio.create_task(saga)
         while not task.done():
             try:
@@ -97,7 +97,7 @@ class ClaimWorkflow:
                 self._cancel_reason = workflow.cancellation_reason() or "-"
         return task.result()
 
-    # --- turning back -----------------------------------------------------------------------------------------------------
+    # --- turning back -----------------------------------------------------------------------------------------------
 
     @property
     def _cancel_pending(self) -> bool:
@@ -146,7 +146,7 @@ class ClaimWorkflow:
             self._decided = True
         return turned
 
-    # --- steps ----------------------------------------------------------------------------------------------------------------
+    # --- steps ------------------------------------------------------------------------------------------------------
 
     async def _ledger(
         self,
@@ -158,7 +158,7 @@ class ClaimWorkflow:
         part: str = "",
         cause: StuckReason | None = None,
     ) -> Any:
-        """A step in our own database: local first, then a regular activity, then a person. Raises a refusal's failure."""
+        """A step in our own database: local, then regular, then a person. Raises only a refusal's failure."""
         try:
             return await workflow.execute_local_activity_method(method, asked, **budgets.LEDGER_LOCAL)
         except FailureError as failed:
@@ -208,7 +208,7 @@ class ClaimWorkflow:
             ]
         )
 
-    # --- the end ------------------------------------------------------------------------------------------------------------
+    # --- the end ----------------------------------------------------------------------------------------------------
 
     async def _tell(self, notice_ids: list[str] | tuple[str, ...]) -> bool:
         """Send the notices side by side; True when one of them failed for good. A failed notice never stops a claim."""

@@ -1,4 +1,4 @@
-"""Undoing, newest first. An undo is registered before the step that it undoes, so it accepts that this never happened."""
+"""Undoing, newest first. An undo is registered before the step that it undoes: it accepts that this never happened."""
 
 from __future__ import annotations
 

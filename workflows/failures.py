@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.exceptions import TimeoutError as TimedOut
 
 from activities.errors import FailureType
 from activities.refusals import from_failure, to_failure
@@ -34,7 +35,7 @@ def as_failure(refusal: Refusal) -> ApplicationError:
 
 def cause_of(failure: FailureError) -> StuckReason:
     leaf = leaf_of(failure)
-    if isinstance(leaf, TimeoutError):
+    if isinstance(leaf, TimedOut):
         return StuckReason.DATABASE
     kind = leaf.type if isinstance(leaf, ApplicationError) else None
     return CAUSES.get(kind or "", StuckReason.BUG)

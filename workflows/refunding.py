@@ -95,7 +95,7 @@ class LegRefund:
             else:
                 await self._stand_still(self._why(result))
 
-    # --- one call -----------------------------------------------------------------------------------------------------------
+    # --- one call ---------------------------------------------------------------------------------------------------
 
     async def _refund(self) -> RefundResult | Stands:
         """Call the gateway, as often as the budget allows. When that ends without an answer, look up what happened."""
@@ -153,7 +153,7 @@ class LegRefund:
             return Stands(cause, detail, refuses=True)
         return Stands(StuckReason.PSP_MISCONFIGURED, detail)
 
-    # --- what comes of it -----------------------------------------------------------------------------------------------------
+    # --- what comes of it -------------------------------------------------------------------------------------------
 
     async def _stand_still(self, why: Stands) -> None:
         """Before the pivot a final refusal turns the claim back; anything else waits for a person."""

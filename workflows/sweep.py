@@ -15,7 +15,7 @@ from activities.messages import Message
 
 
 class Sweep(Message):
-    """How many findings of each kind are open; None where the look itself failed and comes again with the next sweep."""
+    """How many findings of each kind are open; None where the look itself failed and comes with the next sweep."""
 
     without_workflow: int | None
     quiet: int | None

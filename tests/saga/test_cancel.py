@@ -119,7 +119,9 @@ async def test_pending_refund_is_told_then_settled(house: House) -> None:
     [refund] = await house.refunds(order_no)
     await house.gateway.post(f"/refunds/{refund['refundId']}/settle")
     assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
-    events = {one["event"] for one in await house.rows("SELECT event FROM notices WHERE claim_no = :no", no=asked.claim_no)}
+    events = {
+        one["event"] for one in await house.rows("SELECT event FROM notices WHERE claim_no = :no", no=asked.claim_no)
+    }
     assert events == {"refund_accepted", "completed"}
 
 

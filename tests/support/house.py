@@ -1,4 +1,4 @@
-"""The service on real parts, for tests of the saga: database, Temporal, gateway and mail server, and a worker in this process."""
+"""The service on real parts, for tests of the saga: database, Temporal, gateway and mail, a worker in this process."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class House:
     mailbox: Mailbox
     numbers: Any = field(default_factory=lambda: iter(range(1, 1_000_000)))
 
-    # --- the shop -----------------------------------------------------------------------------------------------------------
+    # --- the shop ---------------------------------------------------------------------------------------------------
 
     async def feed(self, order: Order, *, stock: int = 10, email: str | None = "kim@example.test") -> str:
         """Feed an order, its items, its member, and its payments at the gateway, under a number of its own."""
@@ -88,9 +88,11 @@ class House:
             )
         return order_no
 
-    # --- claims -------------------------------------------------------------------------------------------------------------
+    # --- claims -----------------------------------------------------------------------------------------------------
 
-    def asked(self, order_no: str, selection: Mapping[int, int], *, key: str | None = None, **changes: Any) -> OpenCancel:
+    def asked(
+        self, order_no: str, selection: Mapping[int, int], *, key: str | None = None, **changes: Any
+    ) -> OpenCancel:
         key = key or uuid.uuid4().hex
         asked = OpenCancel(
             claim_no=f"C-{order_no}-{key[:8]}",
@@ -120,7 +122,9 @@ class House:
         )
         try:
             return await self.temporal.execute_update_with_start_workflow(
-                CancelOrderWorkflow.accepted, id=asked.digest, start_workflow_operation=start
+                CancelOrderWorkflow.accepted,  # type: ignore[arg-type]  # the SDK's overload forgets the coroutine
+                id=asked.digest,
+                start_workflow_operation=start,
             )
         except WorkflowUpdateFailedError as failed:
             raise from_failure(failed.cause) or failed from failed
@@ -150,7 +154,9 @@ class House:
         )
         try:
             return await self.temporal.execute_update_with_start_workflow(
-                ChangeOptionWorkflow.changed, id=asked.digest, start_workflow_operation=start
+                ChangeOptionWorkflow.changed,  # type: ignore[arg-type]  # as above
+                id=asked.digest,
+                start_workflow_operation=start,
             )
         except WorkflowUpdateFailedError as failed:
             raise from_failure(failed.cause) or failed from failed
@@ -181,11 +187,15 @@ class House:
             OperatorCommand(parking_no=parking_no, action=action, reason="test", actor="Lee", evidence=evidence),
         )
 
-    # --- looking ------------------------------------------------------------------------------------------------------------
+    # --- looking ----------------------------------------------------------------------------------------------------
 
-    async def fault(self, kind: str, times: int = 1, *, payment: str | None = None, delay_ms: int | None = None) -> None:
+    async def fault(
+        self, kind: str, times: int = 1, *, payment: str | None = None, delay_ms: int | None = None
+    ) -> None:
         body = {"pgTid": payment, "kind": kind, "times": times, "delayMs": delay_ms}
-        (await self.gateway.post("/faults", json={k: v for k, v in body.items() if v is not None or k == "pgTid"})).raise_for_status()
+        (
+            await self.gateway.post("/faults", json={k: v for k, v in body.items() if v is not None or k == "pgTid"})
+        ).raise_for_status()
 
     async def mend(self) -> None:
         (await self.gateway.delete("/faults")).raise_for_status()
@@ -226,7 +236,9 @@ class House:
 
     async def stock(self, goods_no: str = "GOODS1", variant_no: str = "001") -> int:
         return int(
-            await self.value("SELECT stock FROM items WHERE goods_no = :g AND variant_no = :v", g=goods_no, v=variant_no)
+            await self.value(
+                "SELECT stock FROM items WHERE goods_no = :g AND variant_no = :v", g=goods_no, v=variant_no
+            )
         )
 
     async def balanced(self) -> bool:
@@ -279,5 +291,3 @@ async def working(house: House, **options: Any) -> AsyncIterator[None]:
         serving = bootstrap.activities(house.settings, engine, house.temporal, gateways, channels)
         async with bootstrap.worker(house.settings, house.temporal, serving, **options):
             yield
-
-

@@ -15,9 +15,7 @@ async def give_back(conn: AsyncConnection, head: ClaimHead) -> None:
     A gift card's balance is kept by its issuer, so its movement carries the payment's reference alone.
     """
     if head.member_no is not None:
-        await conn.execute(
-            select(members.c.member_no).where(members.c.member_no == head.member_no).with_for_update()
-        )
+        await conn.execute(select(members.c.member_no).where(members.c.member_no == head.member_no).with_for_update())
     await conn.execute(
         text(
             """
