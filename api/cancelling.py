@@ -156,6 +156,8 @@ class Cancelling:
                 raise Refusal(Code.QUOTE_EXPIRED, "quote.spent", claim_no=spent.claim_no)
             costs = _price(request, state, now)
         except Refusal as refusal:
+            if refusal.code not in _QUOTE_CODES:
+                raise
             raise RefusedWith(refusal, self._quote(request, state, now)) from refusal
         if request.extra_offered and costs.extra == 0:
             raise Refusal(Code.BAD_VALUE, "payment.not_needed", field="addPayInfo")

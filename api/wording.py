@@ -76,6 +76,7 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "알 수 없는 오류가 발생했습니다. 문의하실 때 이 번호를 알려 주세요: {log_id}",
         "Something unexpected went wrong. Quote this number when you report it: {log_id}",
     ),
+    "request.invalid": ("요청에 잘못된 항목이 있습니다.", "The request has fields that are wrong."),
     # --- what is not there ------------------------------------------------------------------------------------------
     "order.unknown": (
         "주문을 찾을 수 없습니다. 주문번호와 비밀번호를 확인해 주세요.",
@@ -154,6 +155,10 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "order.whole_blocked": (
         "이 주문은 전체 취소만 되는데, 주문순번 {line_no}을(를) 취소할 수 없습니다. 고객센터에 문의해 주세요.",
         "This order can only be cancelled whole, and line {line_no} can't be cancelled. Ask the shop.",
+    ),
+    "order.rounding": (
+        "할인 단수 때문에 이 수량만은 취소할 수 없습니다. 남은 상품 전체를 선택해 주세요.",
+        "The discounts' rounding leaves no way to cancel these units alone. Select all that is left.",
     ),
     # --- quotes and money -------------------------------------------------------------------------------------------
     "quote.forged": (

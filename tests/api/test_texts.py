@@ -1,0 +1,62 @@
+"""Every reason that the code can give has words in both languages."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api import texts, wording
+from domain.options import Obstacle
+from domain.refusals import Code, Refusal
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("domain", "store", "activities", "workflows", "api")
+
+
+def slugs() -> Iterator[str]:
+    """Every literal reason: the second argument of a Refusal, the first of a helper that makes one."""
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    at = {"Refusal": 1, "_refuse": 0, "_check_unique": 0}.get(node.func.id)
+                    if at is not None and len(node.args) > at and isinstance(node.args[at], ast.Constant):
+                        yield str(node.args[at].value)  # type: ignore[attr-defined]
+    yield from (obstacle.value for obstacle in Obstacle)
+
+
+ALL = sorted(set(slugs()))
+
+
+def test_reasons_are_found() -> None:
+    assert len(ALL) > 60
+
+
+@pytest.mark.parametrize("slug", ALL)
+def test_a_reason_has_words(slug: str) -> None:
+    for language in ("ko", "en"):
+        told = texts.refusal(Refusal(Code.BAD_VALUE, slug), language)
+        assert told != slug
+        assert "[" not in told
+
+
+def test_texts_come_in_pairs_that_name_the_same_facts() -> None:
+    for slug, (korean, english) in {**wording.REFUSALS, **wording.FAULTS}.items():
+        assert set(_facts(korean)) >= set(_facts(english)) - {"lines"}, slug
+
+
+def _facts(text: str) -> list[str]:
+    return [part.split("}")[0] for part in text.split("{")[1:]]
+
+
+def test_a_part_without_its_fact_is_left_out() -> None:
+    assert texts.fill("one[ of {whole}].", {}) == "one."
+    assert texts.fill("one[ of {whole}].", {"whole": 3}) == "one of 3."
+
+
+def test_a_status_is_told_in_words() -> None:
+    refusal = Refusal(Code.NOT_CANCELLABLE, "line.status", line_no=1, status="shipped")
+    assert "배송 중" in texts.refusal(refusal, "ko")
