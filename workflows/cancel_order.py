@@ -14,7 +14,7 @@ from temporalio.exceptions import FailureError
 from activities.claims import ClaimActivities, Turned
 from activities.messages import Begun, Pace
 from activities.refunds import CheckResult, RefundActivities, RefundLegs
-from activities.settlement import CREDITS, Settle, Settled, SettlementActivities
+from activities.settlement import CREDITS, CREDITS_PART, Settle, Settled, SettlementActivities
 from domain.claims import ClaimStatus, Direction, LegState, Step, StepStatus, StuckReason
 from domain.refusals import Code, Refusal
 from domain.standing import LegStanding, Standing
@@ -39,6 +39,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
         self._announcement: asyncio.Task[bool] | None = None
         self._notice_ids: tuple[str, ...] = ()
         self._completed = False
+        self._pending: set[str] = set()
 
     @workflow.run
     async def run(self, asked: CancelOrder) -> ClaimOutcome:
@@ -110,10 +111,11 @@ class CancelOrderWorkflow(ClaimWorkflow):
                 break
             except FailureError as failed:
                 cause, detail = failures.cause_of(failed), failures.describe(failed)
-                await self._park(Step.REFUND, "", cause, detail, heed_cancel=True)
+                await self._park(Step.REFUND, "", cause, detail, heed_cancel=not self._cancel_pending)
         if checked.leg_id is not None:
             turned = await self._turn_back(Code.NOT_CANCELLABLE.value, f"refund.{checked.code}")
-            if turned is not Turned.DECIDED:
+            # While an earlier run's attempt has an unknown outcome, the first leg's look-up decides instead.
+            if turned in (Turned.UNDOING, Turned.FINAL):
                 raise TurnedBack
 
     # --- past the pivot ---------------------------------------------------------------------------------------------
@@ -128,6 +130,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
                 await workflow.execute_local_activity_method(
                     SettlementActivities.settle,
                     Settle(claim_no=self._claim_no, parts=tuple(parts)),
+                    summary="give back: " + ", ".join("credits" if part is CREDITS else part.value for part in parts),
                     **budgets.LEDGER_LOCAL,
                 )
             )
@@ -136,7 +139,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
 
     async def _give(self, part: Step) -> None:
         """One part alone, so that a failing one does not hold the others back."""
-        name = "credits" if part is CREDITS else part.value
+        name = CREDITS_PART if part is CREDITS else part.value
         await self._settled(
             await self._ledger(
                 SettlementActivities.settle,
@@ -144,6 +147,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
                 step=part,
                 part=name,
                 summary=f"give back: {name}",
+                heed_cancel=not self._decided,
             )
         )
 
@@ -209,11 +213,21 @@ class CancelOrderWorkflow(ClaimWorkflow):
     def pivot_passed(self) -> None:
         self._decided = True
 
-    def refund_pending(self) -> None:
+    def _going(self) -> ClaimStatus:
+        if self._pending:
+            return ClaimStatus.REFUND_PENDING
+        return ClaimStatus.REFUNDING if self._decided else ClaimStatus.ACCEPTED
+
+    def refund_pending(self, leg_id: str) -> None:
         """Tell the list views, and once the customer, that money is on its way."""
-        self._show(ClaimStatus.REFUND_PENDING, Step.REFUND)
+        self._pending.add(leg_id)
+        if not self._parked:
+            self._show(self._going(), Step.REFUND)
         if self._announcement is None:
             self._announcement = asyncio.create_task(self._announce())
+
+    def refund_ended(self, leg_id: str) -> None:
+        self._pending.discard(leg_id)
 
     async def _announce(self) -> bool:
         notice_ids = await self._ledger(

@@ -76,7 +76,7 @@ class ChangeOptionWorkflow(ClaimWorkflow):
         """A step before the pivot: a rule that refuses it turns the change back, and the caller is told why."""
         await self._obey_cancel()
         try:
-            await self._ledger(method, self._ref(), step=step, summary=step.value)  # type: ignore[arg-type]
+            await self._ledger(method, self._ref(), step=step, summary=step.value, heed_cancel=True)  # type: ignore[arg-type]
         except FailureError as failed:
             refusal = failures.refusal_in(failed)
             if refusal is None:

@@ -17,7 +17,7 @@ from activities.messages import ClaimRef, Pace
 from activities.notices import GiveUpNotice, NoticeActivities, SendNotice
 from activities.parking import CancelRequest, Command, Park, Parked, ParkingActivities
 from activities.settlement import Conclude, SettlementActivities
-from domain.claims import ClaimStatus, Step, StuckReason
+from domain.claims import Action, ClaimStatus, Step, StuckReason
 from domain.refusals import Code
 from workflows import attributes, budgets, details, failures
 from workflows.messages import ClaimOutcome, CommandResult, OperatorCommand
@@ -40,6 +40,7 @@ class ClaimWorkflow:
         self._cancel_answered = False
         self._parked: dict[int, Parked] = {}
         self._answered: set[int] = set()
+        self._aborted = False
 
     # --- people -----------------------------------------------------------------------------------------------------
 
@@ -72,6 +73,7 @@ class ClaimWorkflow:
                 f"refused: {refusal}", {"reason": refusal, "facts": {}}, type=Code.COMMAND_UNFIT.value
             )
         self._answered.add(command.parking_no)
+        self._aborted = self._aborted or command.action == Action.ABORT
         return CommandResult(
             claim_no=self._claim_no,
             parking_no=command.parking_no,
@@ -114,7 +116,8 @@ class ClaimWorkflow:
         turned = await self._turn_back(Code.NOT_CANCELLABLE.value, "claim.aborted")
         if turned is Turned.OUTCOME_UNKNOWN:
             return
-        await self._answer_cancel(undoing=turned is Turned.UNDOING)
+        if self._cancel_pending:  # else another branch has answered it meanwhile
+            await self._answer_cancel(undoing=turned is Turned.UNDOING)
         if turned is Turned.UNDOING:
             raise TurnedBack
 
@@ -157,10 +160,14 @@ class ClaimWorkflow:
         summary: str,
         part: str = "",
         cause: StuckReason | None = None,
+        heed_cancel: bool = False,
     ) -> Any:
-        """A step in our own database: local, then regular, then a person. Raises only a refusal's failure."""
+        """A step in our own database: local, then regular, then a person. Raises only a refusal's failure.
+
+        `heed_cancel`: the step may be the pivot; while it is parked a cancel request turns the claim back.
+        """
         try:
-            return await workflow.execute_local_activity_method(method, asked, **budgets.LEDGER_LOCAL)
+            return await workflow.execute_local_activity_method(method, asked, summary=summary, **budgets.LEDGER_LOCAL)
         except FailureError as failed:
             if failures.refusal_in(failed):
                 raise
@@ -170,12 +177,15 @@ class ClaimWorkflow:
             except FailureError as failed:
                 if failures.refusal_in(failed):
                     raise
-                await self._park(step, part, cause or failures.cause_of(failed), failures.describe(failed))
+                stuck = cause or failures.cause_of(failed)
+                await self._park(step, part, stuck, failures.describe(failed), heed_cancel=heed_cancel)
+                if heed_cancel:
+                    await self._obey_cancel()
 
     async def _park(self, step: Step, part: str, cause: StuckReason, detail: str, *, heed_cancel: bool = False) -> None:
         """Wait for a person, visibly. Returns once a command was accepted: the ledger then says what came of it.
 
-        With `heed_cancel` a cancel request ends the waiting too.
+        With `heed_cancel` a cancel request ends the waiting too, before the pivot. Raises TurnedBack after an abort.
         """
         self._show(ClaimStatus.NEEDS_OPERATOR, step, cause)
         parking = await workflow.execute_activity_method(
@@ -187,14 +197,20 @@ class ClaimWorkflow:
         self._parked[parking.parking_no] = parking
         workflow.set_current_details(details.parked(self._claim_no, self._parked.values()))
         await workflow.wait_condition(
-            lambda: parking.parking_no in self._answered or (heed_cancel and self._cancel_pending)
+            lambda: parking.parking_no in self._answered or (heed_cancel and self._cancel_pending and not self._decided)
         )
         del self._parked[parking.parking_no]
+        if self._aborted:
+            raise TurnedBack
         if self._parked:
             workflow.set_current_details(details.parked(self._claim_no, self._parked.values()))
             return
         workflow.set_current_details(f"Claim {self._claim_no} goes on.")
-        self._show(ClaimStatus.REFUNDING if self._decided else ClaimStatus.ACCEPTED, step, None)
+        self._show(self._going(), step)
+
+    def _going(self) -> ClaimStatus:
+        """Where the claim stands while nothing of it waits for a person."""
+        return ClaimStatus.ACCEPTED
 
     def _show(self, status: ClaimStatus, step: Step, cause: StuckReason | None = None) -> None:
         """Tell the list views where the claim stands. Only at turning points: each costs an event."""

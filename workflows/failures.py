@@ -53,7 +53,7 @@ def describe(failure: FailureError) -> str:
     leaf = leaf_of(failure)
     if isinstance(leaf, ApplicationError):
         known = leaf.type in CAUSES
-        return f"{leaf.type}: {leaf.message}" if known else f"a {leaf.type} in {_where(failure)}"
+        return leaf.message if known else f"a {leaf.type} in {_where(failure)}"
     return f"{_where(failure)} ended without an answer ({type(leaf).__name__})"
 
 

@@ -23,13 +23,19 @@ async def begin(request: Any | None, opening: Callable[..., Any], claim: ClaimRe
     """
     method, asked = (ClaimActivities.resume, claim) if request is None else (opening, request)
     try:
-        return await workflow.execute_local_activity_method(method, asked, **budgets.OPEN_LOCAL)
+        return await workflow.execute_local_activity_method(
+            method, asked, summary=_summary(request), **budgets.OPEN_LOCAL
+        )
     except FailureError as failed:
         if refusal := failures.refusal_in(failed):
             return refusal
     try:
-        return await workflow.execute_activity_method(method, asked, summary="open the claim", **budgets.OPEN)
+        return await workflow.execute_activity_method(method, asked, summary=_summary(request), **budgets.OPEN)
     except FailureError as failed:
         if refusal := failures.refusal_in(failed):
             return refusal
         raise
+
+
+def _summary(request: Any | None) -> str:
+    return "resume: read where the claim stands" if request is None else "open the claim"

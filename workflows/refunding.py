@@ -37,7 +37,8 @@ class Claim(Protocol):
         self, step: Step, part: str, cause: StuckReason, detail: str, *, heed_cancel: bool = False
     ) -> None: ...
     def pivot_passed(self) -> None: ...
-    def refund_pending(self) -> None: ...
+    def refund_pending(self, leg_id: str) -> None: ...
+    def refund_ended(self, leg_id: str) -> None: ...
 
 
 class GaveBack(Exception):
@@ -84,8 +85,10 @@ class LegRefund:
                 return
             elif result.kind is RefundKind.PENDING:
                 self._claim.pivot_passed()
-                self._claim.refund_pending()
-                if await self._settles():
+                self._claim.refund_pending(self._leg.leg_id)
+                settled = await self._settles()
+                self._claim.refund_ended(self._leg.leg_id)
+                if settled:
                     return
                 await self._stand_still(Stands(StuckReason.PSP_DECLINED, "the refund was accepted and failed later"))
             elif result.kind is RefundKind.FENCED:
