@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from api.schemas.fields import FreeText, StrictWire, Wire, clean_text
 from domain.claims import Action
@@ -15,7 +15,11 @@ Reason = Annotated[
 ]
 
 
-class ResolveAsked(StrictWire):
+class _Commanded(StrictWire):
+    model_config = ConfigDict(validate_by_name=False)
+
+
+class ResolveAsked(_Commanded):
     """An operator's answer to a parking; `actions` of the claim in the list says which are safe."""
 
     parking_no: int = Field(alias="parkingNo", strict=True, ge=1, le=2**63 - 1)
@@ -26,7 +30,7 @@ class ResolveAsked(StrictWire):
     )
 
 
-class ResumeAsked(StrictWire):
+class ResumeAsked(_Commanded):
     reason: Reason = Field(alias="reason", description="Why; kept in the audit.")
 
 

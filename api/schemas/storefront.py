@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from api.codes import BOOKING, LINE_CLASS, LINE_STATUS, MEANS, MEDIUM, PROMOTION, SALE_METHOD, SALE_STATUS
 from api.codes import Booking as Booking
 from api.codes import LineClass as LineClass
 from api.codes import Medium as Medium
-from api.schemas.fields import FreeText, LineNo, Name, Number, Password, Quantity, StrictWire, Wire, YesNo
+from api.schemas.fields import FreeText, LineNo, Name, Number, Password, Quantity, Wire, YesNo
 from domain.orders import LineStatus, Means, Promotion, SaleMethod, SaleStatus
 
 MOST_LINES = 2000
@@ -23,7 +23,19 @@ AccountNo = Annotated[str, StringConstraints(min_length=1, max_length=40, patter
 # --- asked ------------------------------------------------------------------------------------------------------------
 
 
-class OrderNamed(Wire):
+class Asked(Wire):
+    """What comes in: only the wire's own spelling of a field counts."""
+
+    model_config = ConfigDict(validate_by_name=False)
+
+
+class StrictlyAsked(Asked):
+    """As `Asked`, where a misspelt field would do harm: unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OrderNamed(Asked):
     """An order, and its password when a guest calls."""
 
     order_no: Number = Field(alias="ordNo", examples=["20230808O007404"])
@@ -34,7 +46,7 @@ class PopupAsked(OrderNamed):
     pass
 
 
-class SelectedGoods(Wire):
+class SelectedGoods(Asked):
     line_no: LineNo = Field(alias="ordSeq", examples=[1])
     quantity: Quantity = Field(alias="claimQty", examples=[1])
 
@@ -46,7 +58,7 @@ class QuoteAsked(OrderNamed):
     )
 
 
-class ExtraPayment(StrictWire):
+class ExtraPayment(StrictlyAsked):
     """How the customer pays what the cancel costs beyond the refund."""
 
     means: Annotated[Means, MEANS] = Field(alias="payWayCd")
@@ -55,7 +67,7 @@ class ExtraPayment(StrictWire):
     token: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(None, alias="token")
 
 
-class CancelAsked(QuoteAsked, StrictWire):
+class CancelAsked(QuoteAsked, StrictlyAsked):
     """Unknown fields are refused: a misspelt `quoteToken` must not be taken for none."""
 
     quote_token: Token | None = Field(None, alias="quoteToken", description="Binds the cancel to the quoted amounts.")
@@ -97,7 +109,7 @@ class ChangeAsked(OrderNamed):
         return self.model_dump(mode="json", exclude={"password"})
 
 
-class VariantNamed(Wire):
+class VariantNamed(Asked):
     goods_no: Number = Field(alias="goodsNo", examples=["G1001"])
     variant_no: Number = Field(alias="itmNo", examples=["001"], description="The present one.")
 

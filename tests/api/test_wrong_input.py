@@ -59,6 +59,8 @@ async def order_no(idle_shop: Shop) -> str:
         ({"quoteToken": ""}, "1001", "quoteToken"),
         ({"quoteToken": "not.a.token"}, "1002", "quoteToken"),
         ({"quotToken": "misspelt"}, "1002", "quotToken"),
+        ({"quote_token": "inner name"}, "1002", "quote_token"),
+        ({"ordNo": None, "order_no": "inner name"}, "1001", "ordNo"),
         ({"claimCausEtcCont": "x" * 1001}, "1002", "claimCausEtcCont"),
         ({"claimCausEtcCont": "\ud800"}, "1002", "claimCausEtcCont"),
         ({"rfdActnNo": "12-34; DROP TABLE"}, "1002", "rfdActnNo"),
