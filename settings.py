@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOCAL_JWT_SECRET = "local-stack-only-jwt-secret-do-not-deploy"
@@ -21,7 +21,7 @@ LOCAL_SERVICE_SECRET = "local-stack-only-service-secret-do-not-deploy"
 class Settings(BaseSettings):
     """The settings of one process. Immutable; build one per process with `load`."""
 
-    model_config = SettingsConfigDict(env_prefix="CLAIMS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="CLAIMS_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     environment: Literal["local", "production"] = "local"
     """``production`` refuses to start on the local stack's secrets and uses patient retry budgets."""
@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     # --- secrets ----------------------------------------------------------------------------------------------------
     jwt_secret: SecretStr = SecretStr(LOCAL_JWT_SECRET)
     """Verifies callers' tokens (HS256)."""
+    token: SecretStr | None = None
+    """The console command's own token. Unset: it makes one with `jwt_secret`, as fits the local stack."""
     service_secret: SecretStr = SecretStr(LOCAL_SERVICE_SECRET)
     """Signs quotes and request digests, and encrypts private parts at rest."""
 
@@ -114,6 +116,13 @@ class Settings(BaseSettings):
     # --- logs -------------------------------------------------------------------------------------------------------
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
+
+    @field_validator("database_url")
+    @classmethod
+    def be_postgresql(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("postgresql://", "postgresql+psycopg://")):
+            raise ValueError("must begin with postgresql://")
+        return url
 
     @model_validator(mode="after")
     def refuse_local_secrets(self) -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli.serve import api, worker
+from cli.setup import setup
 from cli.up import up
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(worker)
 app.command()(api)
+app.command()(setup)
 
 if __name__ == "__main__":
     app()
