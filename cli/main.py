@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import typer
+from pydantic import ValidationError
+from rich.markup import escape
 
+from cli.output import ERR
 from cli.serve import api, worker
 from cli.setup import setup
 from cli.up import up
+from settings import load
 
 app = typer.Typer(
     name="claims",
@@ -15,6 +19,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def check_settings() -> None:
+    """Refuse a wrong setting by its name, whatever the command."""
+    try:
+        load()
+    except ValidationError as error:
+        for wrong in error.errors():
+            name = "CLAIMS_" + "_".join(str(part) for part in wrong["loc"]).upper() if wrong["loc"] else "A setting"
+            ERR.print(f"[red]{name}: {escape(wrong['msg'])}[/]")
+        raise typer.Exit(2) from None
+
 
 app.command()(up)
 app.command()(worker)

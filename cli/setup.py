@@ -1,11 +1,10 @@
-"""`claims setup`: make a database and a Temporal namespace of your own ready for the service. `claims up` does its own."""
+"""`claims setup`: make a database and a Temporal namespace of your own ready for the service."""
 
 from __future__ import annotations
 
 import asyncio
 
 import typer
-from sqlalchemy.exc import OperationalError
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
@@ -14,6 +13,7 @@ from temporalio.service import RPCError
 import bootstrap
 from cli.output import fail
 from settings import Settings, load
+from store.database import AWAY
 from store.migrate import upgrade
 from workflows.attributes import REGISTRY
 
@@ -24,14 +24,14 @@ _TYPES = {
 
 
 def setup() -> None:
-    """Migrate CLAIMS_DATABASE_URL to the newest schema and register the search attributes. Harmless when done before."""
+    """Migrate CLAIMS_DATABASE_URL to the newest schema and register the search attributes; harmless when done before."""
     settings = load()
     if settings.database_url is None:
         fail("CLAIMS_DATABASE_URL is not set: it names the PostgreSQL database to prepare.", code=2)
     try:
         upgrade(settings.database_url)
-    except OperationalError as error:
-        fail(f"The database does not answer: {error.orig}")
+    except AWAY as error:
+        fail(f"The database does not answer: {error}")
     typer.echo("database: at the newest schema")
     try:
         added = asyncio.run(_register(settings))
