@@ -24,7 +24,7 @@ _TYPES = {
 
 
 def setup() -> None:
-    """Migrate CLAIMS_DATABASE_URL to the newest schema and register the search attributes; harmless when done before."""
+    """Migrate CLAIMS_DATABASE_URL to the newest schema and register the search attributes; harmless to repeat."""
     settings = load()
     if settings.database_url is None:
         fail("CLAIMS_DATABASE_URL is not set: it names the PostgreSQL database to prepare.", code=2)
