@@ -11,6 +11,7 @@ from typing import Any
 
 from deploy.local.child import Child
 from deploy.local.keeper import Report
+from deploy.local.parts import ROOT
 from deploy.local.supervisor import Supervisor
 
 
@@ -73,7 +74,7 @@ def exists(path: Path) -> Any:
 
 
 def supervisor(folder: Path, report: Report | None = None) -> Supervisor:
-    return Supervisor(folder / "logs", folder, report or Reports())
+    return Supervisor(folder / "logs", ROOT, report or Reports())
 
 
 async def until(condition: Callable[[], object], timeout: float = 15) -> None:

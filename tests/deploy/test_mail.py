@@ -34,6 +34,7 @@ async def test_each_mail_becomes_one_file_with_its_envelope(tmp_path: Path) -> N
             )
     files = sorted((tmp_path / "mail").iterdir())
     assert [path.suffix for path in files] == [".eml", ".eml"]
+    assert not any(path.name.startswith(".") for path in files), "unfinished"
     kept = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in files]
     assert [message["Subject"] for message in kept] == ["취소 완료", "Refund pending"]
     assert kept[0]["Return-Path"] == "<shop@claims.example>"
