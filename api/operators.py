@@ -66,6 +66,7 @@ async def list_claims(
     needs_operator: Annotated[YesNo | None, Query(alias="needsOperator")] = None,
     status: Annotated[ClaimStatus | None, Query(alias="claimStatCd")] = None,
     order_no: Annotated[Number | None, Query(alias="ordNo")] = None,
+    claim_no: Annotated[Number | None, Query(alias="claimNo")] = None,
     size: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[Number | None, Query(description="`next` of the page before.")] = None,
 ) -> Envelope[OperatorClaims]:
@@ -76,6 +77,7 @@ async def list_claims(
             needs_operator=None if needs_operator is None else needs_operator == "Y",
             status=status,
             order_no=order_no,
+            claim_no=claim_no,
             after=after,
             limit=size + 1,
         )

@@ -9,6 +9,7 @@ from rich.markup import escape
 from cli.output import ERR
 from cli.serve import api, worker
 from cli.setup import setup
+from cli.token import token
 from cli.up import up
 from settings import load
 
@@ -37,6 +38,7 @@ app.command()(up)
 app.command()(worker)
 app.command()(api)
 app.command()(setup)
+app.command()(token)
 
 if __name__ == "__main__":
     app()
