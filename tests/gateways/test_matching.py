@@ -18,6 +18,7 @@ FAILED = record("re_failed", 700, RefundStatus.FAILED)
 OTHER_LEG = record("re_other", 700, reference="leg-11")
 NAMELESS = record("re_nameless", 700, reference=None)
 OTHER_AMOUNT = record("re_amount", 701)
+FAILED_OTHER_AMOUNT = record("re_failed_amount", 701, RefundStatus.FAILED)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ OTHER_AMOUNT = record("re_amount", 701)
         ((NAMELESS,), Absent()),
         ((OTHER_LEG, OURS), Found("re_ours", pending=False)),
         ((FAILED,), Absent(failed=True)),
+        ((FAILED_OTHER_AMOUNT,), Absent(failed=True)),
         ((FAILED, PENDING), Found("re_pending", pending=True)),
         ((OTHER_AMOUNT,), Undetermined("amount_differs")),
         ((OURS, OTHER_AMOUNT), Undetermined("amount_differs")),

@@ -46,12 +46,16 @@ class Lost:
         return self._protocol.calls
 
 
-async def test_before_it_arms_the_claim_is_undone(engine: AsyncEngine, gateway: SandboxGateway, world: World) -> None:
+@pytest.mark.parametrize("undone", [False, True])
+async def test_before_it_arms_the_claim_turns_back(
+    engine: AsyncEngine, gateway: SandboxGateway, world: World, undone: bool
+) -> None:
     paid = await world.paid()
     leg_id = await world.leg(paid, 3_000)
     lost = Lost(engine, gateway, "before_arm", leg_id)
     await lost.held()
-    assert await world.turn_back(leg_id)
+    # Turned back is enough: the undo itself may take its time.
+    assert await world.turn_back(leg_id, free=undone)
     written = await world.events(leg_id)
     assert (await lost.go_on()).kind is RefundKind.FENCED
     assert lost.calls == 0
@@ -84,6 +88,8 @@ async def test_between_arming_and_sending_the_claim_is_undone(
     assert not await world.turn_back(leg_id)
     await world.age(leg_id)
     assert (await machinery.look_up(leg_id)).state is LookUpState.ABSENT
+    # Nobody was there to say so when it became unknown; the look-up does, so that the sweeper will look again.
+    assert (await world.newest(leg_id)).ever_unknown
     assert await world.turn_back(leg_id)
     written = await world.events(leg_id)
     assert (await lost.go_on(later_by=LATER)).kind is RefundKind.FENCED

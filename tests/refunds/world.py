@@ -139,14 +139,16 @@ class World:
 
     # --- what others do meanwhile ------------------------------------------------------------------------------------
 
-    async def turn_back(self, leg_id: str) -> bool:
-        """Undo the claim as its workflow would; False when the ledger forbids it."""
+    async def turn_back(self, leg_id: str, *, free: bool = True) -> bool:
+        """Undo the claim as its workflow would; False when the ledger forbids it. Not `free`: the undo is under way."""
         claim_no = claim_of(leg_id)
         async with self._engine.begin() as conn:
             head = await enter(conn, claim_no)
             assert head is not None
             if not await claims.turn_back(conn, head, "2001", "claim.aborted"):
                 return False
+        if not free:
+            return True
         async with self._engine.begin() as conn:
             head = await enter(conn, claim_no, Direction.UNDOING)
             assert head is not None
