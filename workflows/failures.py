@@ -36,6 +36,7 @@ def as_failure(refusal: Refusal) -> ApplicationError:
 def cause_of(failure: FailureError) -> StuckReason:
     leaf = leaf_of(failure)
     if isinstance(leaf, TimedOut):
+        # Our activities end before their time-outs: a worker was lost, or the database hangs without saying so.
         return StuckReason.DATABASE
     kind = leaf.type if isinstance(leaf, ApplicationError) else None
     return CAUSES.get(kind or "", StuckReason.BUG)

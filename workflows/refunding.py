@@ -145,7 +145,10 @@ class LegRefund:
                         f"{self._tried(lost)}; the gateway can't be asked whether an attempt reached it",
                     )
                 case LookUpState.ABSENT:
-                    return Stands(failures.cause_of(lost), f"{self._tried(lost)}; looked up: nothing was refunded")
+                    # Nothing is unknown any more, whatever the last try ended with.
+                    cause = failures.cause_of(lost)
+                    cause = StuckReason.PSP_DOWN if cause is StuckReason.PSP_UNKNOWN else cause
+                    return Stands(cause, f"{self._tried(lost)}; looked up: nothing was refunded")
 
     def _tried(self, lost: FailureError) -> str:
         return f"refund of {self._leg.amount} by {self._leg.gateway}: {failures.describe(lost)}"
