@@ -6,6 +6,7 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
+from cli.feed import feed
 from cli.output import ERR
 from cli.serve import api, worker
 from cli.setup import setup
@@ -18,6 +19,7 @@ app = typer.Typer(
     help="Cancel orders and change options, safely: the local stack, and a client of the service.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 
@@ -39,6 +41,7 @@ app.command()(worker)
 app.command()(api)
 app.command()(setup)
 app.command()(token)
+app.command()(feed)
 
 if __name__ == "__main__":
     app()
