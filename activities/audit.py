@@ -34,10 +34,10 @@ class AuditActivities:
 
     @activity.defn
     async def find_claims_without_workflow(self) -> int:
-        """Open claims whose workflow was terminated, forgotten or never started."""
+        """Claims that are not over, and whose workflow was terminated, forgotten or never started."""
         with database_errors():
             async with self._engine.connect() as conn:
-                unfinished = await findings.open_claims(conn, older_than=_STARTED)
+                unfinished = await findings.unfinished_claims(conn, older_than=_STARTED)
         lost = [claim for claim in unfinished if not await self._alive(claim)]
         return await self._report(FindingKind.NO_WORKFLOW, lost)
 

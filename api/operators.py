@@ -135,7 +135,7 @@ async def resume(
     claim = await _claim(parts, claim_no)
     actor, request_ref = caller.subject or "", uuid.uuid4().hex
     try:
-        if claim.status.final:
+        if await _is_over(parts, claim):
             raise Refusal(Code.COMMAND_UNFIT, "command.final", claim_no=claim_no)
         run_id = await _start_again(console, claim, actor)
     except Refusal as refusal:
@@ -214,6 +214,11 @@ async def _claim(parts: Parts, claim_no: str) -> FoundClaim:
     if claim is None:
         raise Refusal(Code.NOT_FOUND, "claim.unknown", claim_no=claim_no)
     return claim
+
+
+async def _is_over(parts: Parts, claim: FoundClaim) -> bool:
+    async with parts.database.reading() as conn:
+        return await claims.is_over(conn, claim.claim_no)
 
 
 async def _state(parts: Parts, claim: FoundClaim) -> OperatorClaim:

@@ -34,6 +34,7 @@ from domain.standing import LegStanding, Standing
 from store.fence import ClaimHead
 from store.rows import dump_rows, insert_rows
 from store.tables import (
+    LAST_STEP_OPEN,
     claim_costs,
     claim_coupons,
     claim_events,
@@ -454,6 +455,14 @@ async def standing(conn: AsyncConnection, claim_no: str) -> Standing:
         ),
         steps={Step(row.step): StepStatus(row.status) for row in steps},
     )
+
+
+async def is_over(conn: AsyncConnection, claim_no: str) -> bool:
+    """Whether nothing of the claim is left to do. A final claim is not over before its customer was told."""
+    asked = select(
+        ~exists(select(claim_steps.c.claim_no).where(claim_steps.c.claim_no == claim_no, text(LAST_STEP_OPEN)))
+    )
+    return bool((await conn.execute(asked)).scalar_one())
 
 
 async def notice_failed(conn: AsyncConnection, claim_no: str) -> bool:

@@ -8,17 +8,17 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import FINAL, ClaimStatus
-from store.tables import claims, findings, parkings
+from store.tables import LAST_STEP_OPEN, claim_steps, claims, findings, parkings
 
 
 class FindingKind(StrEnum):
     NO_WORKFLOW = "no_workflow"
-    """A claim that is not final, and no live workflow carries it on: resume it."""
+    """A claim that is not over, and no live workflow carries it on: resume it."""
     QUIET = "quiet"
     """A claim that is not final, parked or pending, and has not moved for long."""
     SENT_OF_FINAL = "sent_of_final"
@@ -79,12 +79,15 @@ async def report(conn: AsyncConnection, kind: FindingKind, found: Sequence[Findi
     return int((await conn.execute(still_open)).scalar_one())
 
 
-async def open_claims(conn: AsyncConnection, *, older_than: timedelta) -> list[OpenClaim]:
-    """Claims that are not final and were opened a while ago, so that their workflow's start is settled."""
+async def unfinished_claims(conn: AsyncConnection, *, older_than: timedelta) -> list[OpenClaim]:
+    """Claims that are not over and were opened a while ago, so that their workflow's start is settled.
+
+    A final one is among them until its customer was told, or that was given up: its workflow has work till then.
+    """
     rows = await conn.execute(
         select(claims.c.claim_no, claims.c.order_no, claims.c.workflow_id)
         .where(
-            claims.c.status.not_in([status.value for status in sorted(FINAL)]),
+            claims.c.claim_no.in_(select(claim_steps.c.claim_no).where(text(LAST_STEP_OPEN))),
             claims.c.opened_at < func.clock_timestamp() - older_than,
         )
         .order_by(claims.c.opened_at)

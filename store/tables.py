@@ -375,6 +375,9 @@ claim_steps = Table(
     _one_of("step", Step),
     _one_of("status", StepStatus),
 )
+LAST_STEP_OPEN = "step = 'notify' AND status NOT IN ('DONE', 'FAILED', 'SKIPPED')"
+"""Of `claim_steps`: telling the customer is every claim's last step, so a claim without such a row is over."""
+Index("ix_claim_steps_last_open", claim_steps.c.claim_no, postgresql_where=text(LAST_STEP_OPEN))
 
 claim_events = Table(
     "claim_events",
