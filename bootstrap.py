@@ -152,6 +152,8 @@ def worker(
         activities=list(serving),
         workflow_runner=workflow_runner(sandbox=settings.workflow_sandbox),
         max_cached_workflows=max_cached_workflows,
+        # How long a killed worker's claims wait for it before another one takes them over; the default is ten seconds.
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         max_concurrent_workflow_tasks=100,
         max_concurrent_activities=settings.database_pool - local_slots,
         max_concurrent_local_activities=local_slots,
