@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from tests.support.house import House, open_house, working
 from tests.support.sandbox import SandboxProcess
+from tests.support.stage import Stage, open_stage
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +21,32 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untype
 
 @pytest.fixture(scope="module")
 async def idle_house(
-    module_database_url: str, temporal_client: Client, sandbox: SandboxProcess
+    request: pytest.FixtureRequest, module_database_url: str, temporal_client: Client, sandbox: SandboxProcess
 ) -> AsyncIterator[House]:
-    """Everything but a worker."""
-    async with open_house(module_database_url, temporal_client, sandbox, f"saga-{uuid.uuid4()}") as house:
+    """Everything but a worker. A file's own `SETTINGS` change the house's."""
+    settings = getattr(request.module, "SETTINGS", {})
+    async with open_house(module_database_url, temporal_client, sandbox, f"saga-{uuid.uuid4()}", **settings) as house:
         yield house
 
 
-@pytest.fixture
-async def house(idle_house: House) -> AsyncIterator[House]:
-    await idle_house.mend()
+@pytest.fixture(scope="module")
+async def worked_house(idle_house: House) -> AsyncIterator[House]:
     async with working(idle_house):
         yield idle_house
+
+
+@pytest.fixture
+async def house(worked_house: House) -> House:
+    """The file's house, its gateway without faults."""
+    await worked_house.mend()
+    return worked_house
+
+
+@pytest.fixture(scope="module")
+async def stage(
+    module_database_url: str, temporal_client: Client, sandbox: SandboxProcess, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stage]:
+    """Everything, with a worker that is a process of its own, and claims that stop where a test wants."""
+    folder = tmp_path_factory.mktemp("worker")
+    async with open_stage(module_database_url, temporal_client, sandbox, f"stage-{uuid.uuid4()}", folder) as opened:
+        yield opened
