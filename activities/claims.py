@@ -190,6 +190,8 @@ class ClaimActivities:
                 if head.decided:
                     return Turned.DECIDED
                 turned = await claims.turn_back(conn, head, asked.code, asked.reason)
+                # Before the pivot the workflow waits in no parking when it asks this: it has left the one it was in.
+                await parkings.supersede_all(conn, asked.claim_no)
                 await claims.restate(conn, asked.claim_no)
                 return Turned.UNDOING if turned else Turned.OUTCOME_UNKNOWN
 

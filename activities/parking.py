@@ -10,8 +10,8 @@ from temporalio import activity
 
 from activities.errors import database_errors
 from activities.messages import Message
-from activities.settlement import CREDITS, part_key
-from domain.claims import Action, Direction, Step, StepStatus, StuckReason
+from activities.settlement import CREDITS_PART, part_key
+from domain.claims import Action, Direction, EffectState, LegState, Step, StepStatus, StuckReason
 from domain.refusals import Code
 from domain.seals import sealed
 from store import by_hand, claims, commands, effects, parkings
@@ -171,7 +171,7 @@ class ParkingActivities:
                         before=None if head is None else head.status.value,
                         after=None if head is None else head.status.value,
                         accepted=asked.undoing,
-                        refusal=None if asked.undoing else "claim.decided",
+                        refusal=None if asked.undoing else _why_not_undone(head),
                     ),
                 )
 
@@ -188,8 +188,18 @@ class ParkingActivities:
             head, parking.step, parking.part, outcome_unknown=await claims.outcome_unknown(conn, head.claim_no)
         ):
             return "action.unsafe"
-        if asked.action == Action.SETTLE and not (asked.evidence or "").strip():
+        if asked.action == Action.SETTLE:
+            return await self._why_not_settle(conn, parking.part, (asked.evidence or "").strip())
+        return None
+
+    async def _why_not_settle(self, conn: Connection, leg_id: str, evidence: str) -> str | None:
+        """A leg that the gateway took on meanwhile, as an activity believed lost may find, is not settled by hand."""
+        if not evidence:
             return "evidence.missing"
+        if await by_hand.leg_state(conn, leg_id) not in (LegState.PLANNED, LegState.REFUSED):
+            return "action.unsafe"
+        if await by_hand.reference_taken(conn, leg_id, evidence):
+            return "evidence.taken"
         return None
 
     async def _carry_out(self, conn: Connection, head: ClaimHead, parking: Parking, asked: Command) -> None:
@@ -199,8 +209,9 @@ class ParkingActivities:
         elif action is Action.SETTLE:
             await self._settle(conn, head, parking.part, (asked.evidence or "").strip())
         elif action is Action.SKIP:
-            await effects.tombstone(conn, part_key(head.claim_no, parking.step), head.claim_no)
-            await claims.set_step(conn, head.claim_no, parking.step, StepStatus.SKIPPED, "skipped by operator")
+            stands = await effects.tombstone(conn, part_key(head.claim_no, parking.step), head.claim_no)
+            if stands is EffectState.TOMBSTONE:  # else it happened after all
+                await claims.set_step(conn, head.claim_no, parking.step, StepStatus.SKIPPED, "skipped by operator")
         elif action is Action.ABORT:
             await claims.turn_back(conn, head, Code.NOT_CANCELLABLE.value, "claim.aborted")
         await parkings.answer(conn, parking.parking_no, action)
@@ -254,6 +265,10 @@ class ParkingActivities:
         )
 
 
+def _why_not_undone(head: ClaimHead | None) -> str:
+    return "claim.decided" if head is not None and head.decided else "claim.turned_back"
+
+
 def safe_actions(head: ClaimHead, step: Step, part: str, *, outcome_unknown: bool) -> tuple[Action, ...]:
     """What is safe to command of a claim that stands still at `step`.
 
@@ -266,7 +281,7 @@ def safe_actions(head: ClaimHead, step: Step, part: str, *, outcome_unknown: boo
     forward = head.direction is Direction.FORWARD
     if forward and step in SKIPPABLE:
         actions.append(Action.SKIP)
-    if forward and step is Step.REFUND and part not in ("", CREDITS.value):
+    if forward and step is Step.REFUND and part not in ("", CREDITS_PART):
         actions.append(Action.SETTLE)
     if forward and not head.decided and not outcome_unknown:
         actions.append(Action.ABORT)

@@ -17,6 +17,9 @@ from store.fence import ClaimHead, enter
 CREDITS = Step.REFUND
 """The part of the refund step that is ours: mileage, deposit, gift cards."""
 
+CREDITS_PART = "credits"
+"""What its parking is told by: no refund leg at a gateway."""
+
 _GIVE: Mapping[Step, Callable[[Connection, ClaimHead], Awaitable[None]]] = {
     Step.COUPONS: coupons.restore,
     CREDITS: own_credits.give_back,

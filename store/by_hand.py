@@ -14,6 +14,17 @@ async def leg_state(conn: AsyncConnection, leg_id: str) -> LegState:
     return LegState(found.scalar_one())
 
 
+async def reference_taken(conn: AsyncConnection, leg_id: str, refund_ref: str) -> bool:
+    """True when this reference is known as that of another refund at the same gateway."""
+    other = refund_legs.alias("other")
+    found = await conn.execute(
+        select(other.c.leg_id)
+        .join(refund_legs, refund_legs.c.gateway == other.c.gateway)
+        .where(refund_legs.c.leg_id == leg_id, other.c.leg_id != leg_id, other.c.refund_ref == refund_ref)
+    )
+    return found.first() is not None
+
+
 async def attempt_sent(conn: AsyncConnection, leg_id: str) -> bool:
     """True while the outcome of the leg's newest attempt is unknown."""
     found = await conn.execute(

@@ -129,7 +129,9 @@ class House:
         except WorkflowUpdateFailedError as failed:
             raise from_failure(failed.cause) or failed from failed
 
-    async def change(self, order_no: str, line_no: int, variant_no: str, *, goods_no: str = "GOODS1") -> Changed:
+    def asked_change(
+        self, order_no: str, line_no: int, variant_no: str, *, goods_no: str = "GOODS1", **changes: Any
+    ) -> OpenChange:
         key = uuid.uuid4().hex
         asked = OpenChange(
             claim_no=f"C-{order_no}-{key[:8]}",
@@ -144,6 +146,10 @@ class House:
             language="ko",
             accept_by=datetime.now(UTC) + timedelta(minutes=2),
         )
+        return asked.model_copy(update=changes)
+
+    async def change(self, asked: OpenChange) -> Changed:
+        """As the API does it. Raises the Refusal."""
         start = WithStartWorkflowOperation(
             ChangeOptionWorkflow.run,
             ChangeOption(claim_no=asked.claim_no, request=asked),
