@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
@@ -28,9 +27,6 @@ def up() -> None:
         asyncio.run(_run(load(), console))
     except Interrupted:
         console.print("The stack has stopped. Its data is kept.")
-    except ValidationError as error:
-        ERRORS.print(f"[red]A setting is wrong.[/] {escape(str(error))}")
-        raise typer.Exit(2) from None
     except StackError as error:
         ERRORS.print(f"[red]The stack can't run.[/] {escape(str(error))}")
         raise typer.Exit(1) from None

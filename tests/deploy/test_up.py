@@ -178,7 +178,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     up = Up(tmp_path / "home", CLAIMS_LOG_LEVEL="LOUD")
     up.launch()
     assert up.wait() == 2
-    assert "log_level" in up.output
+    assert "CLAIMS_LOG_LEVEL" in up.output
 
 
 @pytest.mark.parametrize("after", ["postgres  ready", "database  migrated"])
