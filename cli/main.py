@@ -6,10 +6,14 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
+from cli.audit import audit
 from cli.feed import feed
 from cli.output import ERR
+from cli.resolve import resolve, resume
 from cli.serve import api, worker
 from cli.setup import setup
+from cli.show import show
+from cli.stuck import stuck
 from cli.token import token
 from cli.up import up
 from settings import load
@@ -42,6 +46,11 @@ app.command()(api)
 app.command()(setup)
 app.command()(token)
 app.command()(feed)
+app.command()(show)
+app.command()(stuck)
+app.command()(resolve)
+app.command()(resume)
+app.command()(audit)
 
 if __name__ == "__main__":
     app()

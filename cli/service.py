@@ -70,8 +70,8 @@ class Service:
         authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
         return type(self)(self.http, {"Accept-Language": language, **authorization})
 
-    async def get(self, path: str, headers: Mapping[str, str] | None = None, **params: str | int) -> Any:
-        return await self._call("GET", path, params=params, headers=headers)
+    async def get(self, path: str, **params: str | int) -> Any:
+        return await self._call("GET", path, params=params)
 
     async def put(self, path: str, body: Any) -> Any:
         return await self._call("PUT", path, body=body)

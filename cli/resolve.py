@@ -1,0 +1,48 @@
+"""`claims resolve` and `claims resume`: what an operator does about a claim. The service keeps an audit of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from api.tokens import Role
+from cli.output import fields
+from cli.parked import show_parkings
+from cli.service import Service
+from cli.session import converse
+from domain.claims import Action
+from settings import Settings
+
+ClaimNo = Annotated[str, typer.Argument(metavar="CLAIM_NO")]
+Reason = Annotated[str, typer.Option(help="Why; kept in the audit.")]
+
+
+def resolve(
+    claim_no: ClaimNo,
+    parking: Annotated[int, typer.Option(help="The parking's number, from claims stuck.")],
+    action: Annotated[Action, typer.Option(help="One of those that claims stuck lists as safe.")],
+    reason: Reason,
+    evidence: Annotated[str | None, typer.Option(help="With settle: the bank's or gateway's reference.")] = None,
+) -> None:
+    """Answer a parking of a claim."""
+    body = {"parkingNo": parking, "action": action.value, "reason": reason}
+    if evidence is not None:
+        body["evidence"] = evidence
+    _command(claim_no, "resolve", body)
+
+
+def resume(claim_no: ClaimNo, reason: Reason) -> None:
+    """Set a claim going again from its ledger, after its workflow was terminated, reset or lost."""
+    _command(claim_no, "resume", {"reason": reason})
+
+
+def _command(claim_no: str, command: str, body: Mapping[str, Any]) -> None:
+    async def work(service: Service, settings: Settings) -> None:
+        claim = await service.post(f"/v1/ops/claims/{quote(claim_no, safe='')}/{command}", body)
+        fields([("Claim", claim["claimNo"]), ("Status", claim["claimStatCd"]), ("Web UI", claim["workflowUrl"])])
+        show_parkings(claim, settings.timezone)
+
+    converse(Role.OPERATE, work)

@@ -1,0 +1,134 @@
+"""`claims show`: one claim, its money and its timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from api.tokens import Role
+from cli.output import fail, fields, heading, moment, money, table
+from cli.parked import show_parkings
+from cli.service import Service
+from cli.session import converse
+from settings import Settings
+
+DETAILS = "/v1/claim/common/claimDetailsInfoFO"
+KINDS = {"10": "cancel", "40": "option change"}
+
+
+def show(claim_no: Annotated[str, typer.Argument(metavar="CLAIM_NO")]) -> None:
+    """Show a claim: what it is about, its money, its timeline, and where to see it in the Temporal Web UI."""
+
+    async def work(service: Service, settings: Settings) -> None:
+        found = await find(service, claim_no)
+        claim = await service.post(DETAILS, {"ordNo": found["ordNo"], "claimNo": claim_no})
+        audit = await service.get(f"/v1/audit/{found['ordNo']}")
+        _print_head(claim, found, settings.timezone)
+        print_goods(claim)
+        _print_money(claim, audit, settings.timezone)
+        print_coupons(claim, settings.timezone)
+        heading("Timeline")
+        table(
+            ("Step", "Status", "At", "Note"),
+            [
+                (step["step"], step["status"], moment(step["at"], settings.timezone), step["note"] or "")
+                for step in claim["progressList"]
+            ],
+        )
+        show_parkings(found, settings.timezone)
+
+    converse(Role.VIEW, work)
+
+
+async def find(service: Service, claim_no: str) -> Mapping[str, Any]:
+    """The claim as operators see it; ends the command when there is none."""
+    listed = await service.get("/v1/ops/claims", claimNo=claim_no)
+    if not listed["claimList"]:
+        fail(f"1003 There is no claim {claim_no}.")
+    found: Mapping[str, Any] = listed["claimList"][0]
+    return found
+
+
+def _print_head(claim: Mapping[str, Any], found: Mapping[str, Any], timezone: str) -> None:
+    heading(f"Claim {claim['claimNo']}")
+    refusal = [("Refused", f"{claim['rjctCd']} {claim['rjctReason'] or ''}".strip())] if claim["rjctCd"] else []
+    fields(
+        [
+            ("Order", claim["ordNo"]),
+            ("Kind", KINDS.get(claim["claimBusinessType"], claim["claimBusinessType"])),
+            ("Status", claim["claimStatCd"]),
+            *refusal,
+            ("At fault", claim["fault"].lower()),
+            ("Opened", moment(claim["claimDtm"], timezone)),
+            ("Closed", moment(claim["claimCmplDtm"], timezone)),
+            ("Web UI", found["workflowUrl"]),
+        ]
+    )
+
+
+def print_goods(claim: Mapping[str, Any]) -> None:
+    heading("Goods")
+    table(
+        ("Line", "Goods", "Option", ">Units", ">Price"),
+        [
+            (str(goods["ordSeq"]), goods["goodsNm"], _option(goods), str(goods["claimQty"]), _price(goods, claim))
+            for goods in claim["claimGoodsList"]
+        ],
+    )
+
+
+def _option(goods: Mapping[str, Any]) -> str:
+    return f"{goods['itmNm']} → {goods['chgItmNm']}" if goods["chgItmNo"] else str(goods["itmNm"])
+
+
+def _price(goods: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
+    return money(goods["salePrc"], claim["currency"])
+
+
+def _print_money(claim: Mapping[str, Any], audit: Mapping[str, Any], timezone: str) -> None:
+    heading("Money")
+    currency = claim["currency"]
+    table(
+        ("Why", "Line", "Group", "Coupon", ">Effect on the refund"),
+        [
+            (
+                row["costRuleCd"],
+                str(row["ordSeq"] or ""),
+                row["deliGrpNo"] or "",
+                row["cpnNo"] or "",
+                money(row["costAmt"], currency),
+            )
+            for row in claim["costRowList"]
+        ],
+    )
+    fields([("Refund", money(claim["totRfdAmt"], currency)), ("Extra payment", money(claim["addPayAmt"], currency))])
+    table(
+        ("Payment", ">Refund", "State", "Settled by", "Reference", "At"),
+        [
+            (
+                leg["payNo"],
+                money(leg["rfdAmt"], currency),
+                leg["rfdStat"],
+                leg["settledBy"] or "",
+                leg["pgRfdNo"] or leg["evidence"] or "",
+                moment(leg["rfdDtm"], timezone),
+            )
+            for leg in audit["rfdList"]
+            if leg["claimNo"] == claim["claimNo"]
+        ],
+    )
+
+
+def print_coupons(claim: Mapping[str, Any], timezone: str) -> None:
+    if not claim["rfdFcstCpnList"]:
+        return
+    heading("Coupons due back")
+    table(
+        ("Coupon", "Name", "Back", "Valid until"),
+        [
+            (coupon["cpnNo"], coupon["cpnNm"] or "", coupon["restoreCmplYn"], moment(coupon["expDtm"], timezone))
+            for coupon in claim["rfdFcstCpnList"]
+        ],
+    )
