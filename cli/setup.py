@@ -5,22 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import typer
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
-from temporalio.client import Client
 from temporalio.service import RPCError
 
 import bootstrap
 from cli.output import fail
+from deploy.local.temporal import register
 from settings import Settings, load
 from store.database import AWAY
 from store.migrate import upgrade
 from workflows.attributes import REGISTRY
-
-_TYPES = {
-    "Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    "Bool": IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
-}
 
 
 def setup() -> None:
@@ -34,25 +27,11 @@ def setup() -> None:
         fail(f"The database does not answer: {error}")
     typer.echo("database: at the newest schema")
     try:
-        added = asyncio.run(_register(settings))
+        asyncio.run(_register(settings))
     except (RuntimeError, RPCError) as error:
         fail(f"Temporal at {settings.effective_temporal_address} does not answer: {error}")
-    typer.echo(f"Temporal namespace {settings.temporal_namespace}: {added} search attributes added, all are there")
+    typer.echo(f"Temporal namespace {settings.temporal_namespace}: knows every search attribute")
 
 
-async def _register(settings: Settings) -> int:
-    temporal = await bootstrap.temporal_client(settings)
-    missing = await _missing(temporal, settings.temporal_namespace)
-    if missing:
-        await temporal.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(
-                namespace=settings.temporal_namespace,
-                search_attributes={name: _TYPES[REGISTRY[name]] for name in missing},
-            )
-        )
-    return len(missing)
-
-
-async def _missing(temporal: Client, namespace: str) -> list[str]:
-    known = await temporal.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))
-    return [name for name in REGISTRY if name not in known.custom_attributes]
+async def _register(settings: Settings) -> None:
+    await register(await bootstrap.temporal_client(settings), REGISTRY)
