@@ -1,0 +1,27 @@
+"""How much is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MANY_LINES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """`alone`: requests one after the other. `rounds_at`: width to rounds of so many requests at once.
+
+    `burst` claims are finished at once, `bursts` times; `sizes`: claims per order size (one line, `MANY_LINES`).
+    """
+
+    alone: int
+    rounds_at: tuple[tuple[int, int], ...]
+    burst: int
+    bursts: int
+    sizes: int
+
+
+FULL = Sizes(alone=30, rounds_at=((10, 6), (50, 4)), burst=50, bursts=4, sizes=7)
+QUICK = Sizes(alone=6, rounds_at=((10, 1), (50, 1)), burst=50, bursts=1, sizes=1)
+SMOKE = Sizes(alone=1, rounds_at=((2, 1),), burst=2, bursts=1, sizes=1)
+"""For a test: every measure once."""
