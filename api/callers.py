@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
+from structlog.contextvars import bind_contextvars
 
 from api import passwords
 from api.parts import Parts, parts_of
@@ -124,6 +125,7 @@ class OrderAccess:
         Staff may see any. Raises 1003 alike for an order that is unknown, another's, or whose password is wrong; 1005
         for a guest without a password; 1007 after too many wrong ones, counted alike for orders that don't exist.
         """
+        bind_contextvars(order_no=order_no, role=caller.role.value)
         if caller.staff:
             return
         if caller.role is Role.MEMBER:

@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from structlog.contextvars import bind_contextvars
 
 from api import faults, texts
 from domain.refusals import Code, Refusal
 from store.database import AWAY
 
 Payload = TypeVar("Payload")
+
+_log = structlog.get_logger(__name__)
 
 
 class FieldError(BaseModel):
@@ -124,11 +128,12 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_database_away(request: Request, error: Exception) -> JSONResponse:
-    request.state.cause = f"database: {type(error).__name__}"
+    _log.warning("database away", cause=f"{type(error).__name__}: {error.__cause__ or error}")
     return refused(Refusal(Code.UNAVAILABLE, "database.away"), texts.language_of(request))
 
 
 def _answer(refusal: Refusal, message: str, errors: list[FieldError], *, error: str | None = None) -> JSONResponse:
+    bind_contextvars(code=refusal.code.value, reason=refusal.reason)
     payload = refusal.payload if isinstance(refusal, RefusedWith) else None
     envelope = Envelope[Any](
         timestamp=datetime.now(UTC),

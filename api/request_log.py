@@ -1,6 +1,7 @@
 """One line per request, and the last resort for what nobody expected.
 
-Logged are method, path without its query, status, time and an id; never a body, a header, a token or a password.
+Logged are method, path without its query, status, time, an id, and what the routes bind: order and claim number, role,
+code. Never a body, a header, a token or a password.
 """
 
 from __future__ import annotations
@@ -39,20 +40,22 @@ class RequestLog:
             await send(message)
 
         began = time.monotonic()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, noting)
-            except Exception:
-                _log.exception("unexpected failure", method=scope["method"], path=scope["path"])
-                if status:
-                    raise
-                answer = unexpected(request_id, texts.language_of(Request(scope)))
-                await answer(scope, receive, noting)
-            finally:
-                _log.info(
-                    "request",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    ms=round((time.monotonic() - began) * 1000, 1),
-                )
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, noting)
+        except Exception:
+            # Nothing may escape as a bare 500: it is logged whole, and told by its id.
+            _log.exception("unexpected failure", method=scope["method"], path=scope["path"])
+            if status:
+                raise
+            answer = unexpected(request_id, texts.language_of(Request(scope)))
+            await answer(scope, receive, noting)
+        finally:
+            _log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round((time.monotonic() - began) * 1000, 1),
+            )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Request
+from structlog.contextvars import bind_contextvars
 
 from api import texts
 from api.callers import Caller, CallerRoute, TheAccess, TheCaller, allow
@@ -132,7 +133,9 @@ async def cancel(
     refused with the new quote. After 9001 or 9002 repeat it with the same key.
     """
     await access.prove(caller, body.order_no, body.password)
-    return ok(await desk.cancelling.cancel(body, _checked(key), caller.actor, language))
+    accepted = await desk.cancelling.cancel(body, _checked(key), caller.actor, language)
+    bind_contextvars(claim_no=accepted.claim_no)
+    return ok(accepted)
 
 
 @router.post("/claim/common/claimDetailsInfoFO", summary="One claim and how far it is", responses=ANY_ORDER)
@@ -164,7 +167,9 @@ async def change_option(
     Without an Idempotency-Key each call is a request of its own.
     """
     await access.prove(caller, body.order_no, body.password)
-    return ok(await desk.changing.change(body, _checked(key), caller.actor, language))
+    done = await desk.changing.change(body, _checked(key), caller.actor, language)
+    bind_contextvars(claim_no=done.claim_no)
+    return ok(done)
 
 
 @router.post("/detail/otherItms", summary="Other variants of some goods", responses=ANY_ORDER)
@@ -179,11 +184,13 @@ async def other_variants(
 
 
 def _checked(key: str | None) -> str | None:
-    """The caller's key. Raises BAD_VALUE for one that is empty, too long, or not printable."""
+    """The caller's key. Raises REQUIRED for an empty one, BAD_VALUE for one that is too long or not printable."""
     if key is None:
         return None
+    if not key:
+        raise Refusal(Code.REQUIRED, "key.missing", field="Idempotency-Key")
     key = header_text(key)
-    if not (0 < len(key) <= 255 and key.isprintable()):
+    if len(key) > 255 or not key.isprintable():
         raise Refusal(Code.BAD_VALUE, "key.bad", field="Idempotency-Key")
     return key
 

@@ -11,6 +11,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.refusals import Code, Refusal
 
 CONNECT_SECONDS = 2.0
+_STILL_AWAY_SECONDS = 1.0
+"""Who waited for a connection that could not be made does not try again at once: a hundred callers would queue up."""
 
 
 class Temporal:
@@ -20,17 +22,25 @@ class Temporal:
         self._connect = connect
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
+        self._failed_at = float("-inf")
 
     async def client(self) -> Client:
         """The one client. Raises UNAVAILABLE when no connection can be made: then nothing was sent."""
         async with self._connecting:
             if self._client is None:
-                try:
-                    async with asyncio.timeout(CONNECT_SECONDS):
-                        self._client = await self._connect()
-                except (RuntimeError, RPCError, TimeoutError) as error:
-                    raise Refusal(Code.UNAVAILABLE, "temporal.away") from error
+                self._client = await self._try()
             return self._client
+
+    async def _try(self) -> Client:
+        clock = asyncio.get_running_loop().time
+        if clock() - self._failed_at < _STILL_AWAY_SECONDS:
+            raise Refusal(Code.UNAVAILABLE, "temporal.away")
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await self._connect()
+        except (RuntimeError, RPCError, TimeoutError) as error:
+            self._failed_at = clock()
+            raise Refusal(Code.UNAVAILABLE, "temporal.away") from error
 
 
 def never_sent(error: RPCError) -> bool:

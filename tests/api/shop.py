@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ CHANGE = "/v1/claim/orderChange/ordChangeFO"
 OTHERS = "/v1/detail/otherItms"
 
 HOUR = timedelta(hours=1)
+_NUMBERS = itertools.count(1)
 
 
 def line(ord_seq: int = 1, **changes: Any) -> dict[str, Any]:
@@ -53,12 +54,14 @@ def card(amount: int, **changes: Any) -> dict[str, Any]:
 
 @dataclass
 class Shop:
-    """Feeds through the API; the payments exist at the sandbox gateway. Every order has numbers of its own."""
+    """Feeds through the API; the payments exist at the sandbox gateway.
+
+    No two orders of a run have one number, in whichever database: all are known to one Temporal.
+    """
 
     http: httpx.AsyncClient
     gateway: httpx.AsyncClient
     settings: Settings
-    numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def token(
         self, role: Role, subject: str = "someone", *, lifetime: timedelta = timedelta(hours=1)
@@ -106,7 +109,7 @@ class Shop:
         **changes: Any,
     ) -> str:
         """Feed an order, its goods and its member; by default one line of two units, free shipping, paid by card."""
-        order_no = f"20230808O{next(self.numbers):06d}"
+        order_no = f"20230808O{next(_NUMBERS):06d}"
         lines = lines or (line(),)
         for one in lines:
             await self.item(one["goodsNo"], one["itmNo"], salePrc=one["salePrc"], stockQty=stock)

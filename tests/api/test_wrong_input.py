@@ -124,10 +124,10 @@ async def test_a_cancel_needs_a_key_or_a_token(idle_shop: Shop, order_no: str) -
     check(answer, 400, "1001", "Idempotency-Key")
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "tab\there"])
-async def test_a_key_must_be_printable_and_short(idle_shop: Shop, order_no: str, key: str) -> None:
+@pytest.mark.parametrize(("key", "code"), [("", "1001"), ("x" * 256, "1002"), ("tab\there", "1002")])
+async def test_a_key_must_be_printable_and_short(idle_shop: Shop, order_no: str, key: str, code: str) -> None:
     answer = await idle_shop.call(CANCEL, select(order_no, {1: 1}), idle_shop.token(Role.MEMBER, MEMBER), key=key)
-    check(answer, 400, "1002", "Idempotency-Key")
+    check(answer, 400, code, "Idempotency-Key")
 
 
 async def test_an_unknown_claim_is_not_found(idle_shop: Shop, order_no: str) -> None:
