@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select, text, tuple_, update
+from sqlalchemy import Table, delete, exists, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -92,9 +92,8 @@ async def put_item(conn: AsyncConnection, item: Item) -> None:
         "sale_status": item.sale_status,
         "sale_method": item.sale_method,
     }
-    await conn.execute(insert(items).values(**key, **told, stock=0).on_conflict_do_nothing())
     this = (items.c.goods_no == item.goods_no, items.c.variant_no == item.variant_no)
-    stock = (await conn.execute(select(items.c.stock).where(*this).with_for_update())).scalar_one()
+    stock = (await _lock_or_insert(conn, items, key, {**told, "stock": 0})).stock
     await conn.execute(update(items).where(*this).values(**told, stock=item.stock))
     if item.stock != stock:
         await conn.execute(
@@ -104,9 +103,8 @@ async def put_item(conn: AsyncConnection, item: Item) -> None:
 
 async def put_member(conn: AsyncConnection, member: FedMember) -> None:
     """Write the member; the balances become those given, and the differences are booked."""
-    await conn.execute(insert(members).values(member_no=member.member_no).on_conflict_do_nothing())
     this = members.c.member_no == member.member_no
-    before = (await conn.execute(select(members.c.mileage, members.c.deposit).where(this).with_for_update())).one()
+    before = await _lock_or_insert(conn, members, {"member_no": member.member_no}, {})
     await conn.execute(
         update(members)
         .where(this)
@@ -137,13 +135,8 @@ async def put_coupon(conn: AsyncConnection, coupon: FedCoupon) -> None:
 
     Raises DUPLICATE when it would be used by an order again of which a claim has given it back: the sender is behind.
     """
-    await conn.execute(insert(coupons).values(coupon_no=coupon.coupon_no, stub=True).on_conflict_do_nothing())
     this = coupons.c.coupon_no == coupon.coupon_no
-    before = (
-        await conn.execute(
-            select(coupons.c.used_order_no, coupons.c.expires_at, coupons.c.stub).where(this).with_for_update()
-        )
-    ).one()
+    before = await _lock_or_insert(conn, coupons, {"coupon_no": coupon.coupon_no}, {"stub": True})
     if coupon.used_order_no is not None and coupon.used_order_no != before.used_order_no:
         await _refuse_given_back(conn, coupon.coupon_no, coupon.used_order_no)
     await conn.execute(
@@ -172,6 +165,16 @@ async def put_coupon(conn: AsyncConnection, coupon: FedCoupon) -> None:
                 },
             )
         )
+
+
+async def _lock_or_insert(conn: AsyncConnection, table: Table, key: Mapping[str, Any], first: Mapping[str, Any]) -> Any:
+    """The row of `key` as it stands, locked; when there is none yet, one with the values of `first`."""
+    asked = select(table).where(*(table.c[name] == value for name, value in key.items())).with_for_update()
+    row = (await conn.execute(asked)).one_or_none()
+    if row is None:
+        await conn.execute(insert(table).values(**key, **first).on_conflict_do_nothing())
+        row = (await conn.execute(asked)).one()
+    return row
 
 
 async def _refuse_given_back(conn: AsyncConnection, coupon_no: str, order_no: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, column, exists, select, table, true, tuple_
+from sqlalchemy import Select, and_, column, exists, func, select, table, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import (
@@ -47,6 +47,7 @@ from store.tables import (
     order_groups,
     order_lines,
     order_payments,
+    orders,
     parkings,
     refund_legs,
     stock_movements,
@@ -70,6 +71,9 @@ order_conservation = table(
     ),
 )
 """A view: see store/migrations."""
+
+BATCH = 5000
+"""Orders whose books are reckoned in one statement: half a second's worth."""
 
 
 # --- claims of an order --------------------------------------------------------------------------------------------
@@ -558,14 +562,30 @@ async def conservation(conn: AsyncConnection, order_no: str) -> OrderBooks | Non
 
 
 async def unbalanced(conn: AsyncConnection, limit: int = 100) -> list[OrderBooks]:
-    """Orders whose money does not add up: at most `limit`, by number. One pass over all orders."""
-    found = await conn.execute(
-        select(order_conservation)
-        .where(order_conservation.c.difference != 0)
-        .order_by(order_conservation.c.order_no)
-        .limit(limit)
-    )
-    return [_order_books(row) for row in found]
+    """Orders whose money does not add up: at most `limit`, by number.
+
+    Goes through all orders, so many at a time that no statement takes long: some 0.1 ms an order.
+    """
+    found: list[OrderBooks] = []
+    after = ""
+    while len(found) < limit:
+        batch = select(orders.c.order_no).where(orders.c.order_no > after).order_by(orders.c.order_no).limit(BATCH)
+        last = (await conn.execute(select(func.max(batch.subquery().c.order_no)))).scalar_one()
+        if last is None:
+            break
+        rows = await conn.execute(
+            select(order_conservation)
+            .where(
+                order_conservation.c.order_no > after,
+                order_conservation.c.order_no <= last,
+                order_conservation.c.difference != 0,
+            )
+            .order_by(order_conservation.c.order_no)
+            .limit(limit - len(found))
+        )
+        found += [_order_books(row) for row in rows]
+        after = last
+    return found
 
 
 def _order_books(row: Any) -> OrderBooks:

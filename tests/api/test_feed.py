@@ -293,6 +293,13 @@ async def test_wrong_fields_are_named(service: Shop, path: str, value: Any, code
     assert _refusal(await service.get("/v1/items/G1/001"))[1] == "1003"
 
 
+async def test_only_the_wires_spelling_counts(service: Shop) -> None:
+    inside = {key: value for key, value in ITEM.items() if key != "goodsNm"} | {"goods_name": "Shirt"}
+    status, envelope = await service.put("/v1/items/G1/001", inside)
+    assert (status, envelope["code"]) == (400, "1001")
+    assert {wrong["field"] for wrong in envelope["errors"]} == {"goodsNm", "goods_name"}
+
+
 @pytest.mark.parametrize(
     ("path", "value", "field"),
     [

@@ -15,8 +15,7 @@ from domain.costs import Costs, Selection
 from domain.orders import Fault, Held, Item, Order, OrderState, SaleMethod, SaleStatus
 from domain.pricing import price
 from domain.units import take
-from store import claims, coupons, feed, fence, stock
-from store import credits as credits_of_members
+from store import claims, coupons, feed, fence, own_credits, stock
 from store.orders import load_state
 from store.tables import refund_legs
 from tests.support.orders import NOW
@@ -125,7 +124,7 @@ async def give_back(conn: AsyncConnection, claim_no: str) -> None:
     head = await head_of(conn, claim_no)
     await coupons.restore(conn, head)
     await stock.restock(conn, head)
-    await credits_of_members.give_back(conn, head)
+    await own_credits.give_back(conn, head)
 
 
 async def undo(conn: AsyncConnection, claim_no: str) -> None:

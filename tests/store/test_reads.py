@@ -24,7 +24,7 @@ from domain.claims import (
 from domain.costs import CouponCause
 from domain.orders import Held, Means
 from store import claims, coupons, feed, parkings, reads, stock
-from store.credits import give_back
+from store.own_credits import give_back
 from store.tables import findings, notices, refund_legs
 from tests.store import shop
 from tests.support import orders as made
