@@ -11,17 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api import feed, tokens
-from api.callers import OrderAccess
-from api.envelope import add_handlers
-from api.parts import Parts
+from api import tokens
+from api.main import create_app
 from api.tokens import Role
 from settings import Settings
-from store.database import Database
 from store.engine import create_engine
 from tests.store import shop
 
@@ -184,15 +180,13 @@ def _any_ok() -> Any:
 
 @pytest.fixture(scope="module")
 async def served(module_database_url: str) -> AsyncIterator[Shop]:
-    settings = Settings()
-    engine = create_engine(module_database_url, pool_size=10, lock_timeout_ms=2000, statement_timeout_ms=5000)
-    app = FastAPI()
-    add_handlers(app)
-    app.include_router(feed.router)
-    app.state.parts = Parts(settings=settings, database=Database(engine))
-    app.state.order_access = OrderAccess(app.state.parts)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as http:
-        yield Shop(http, settings, engine)
+    settings = Settings(database_url=module_database_url)
+    engine = create_engine(module_database_url, pool_size=5, lock_timeout_ms=2000, statement_timeout_ms=5000)
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as http:
+            yield Shop(http, settings, engine)
     await engine.dispose()
 
 
