@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 
 from cli.audit import audit
+from cli.demo.command import demo
 from cli.feed import feed
 from cli.output import ERR
 from cli.resolve import resolve, resume
@@ -41,6 +42,7 @@ def check_settings() -> None:
 
 
 app.command()(up)
+app.command()(demo)
 app.command()(worker)
 app.command()(api)
 app.command()(setup)
