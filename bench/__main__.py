@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bench import table
 from bench.run import run
 from bench.sizes import FULL, QUICK
 from deploy.local.errors import Interrupted, StackError
@@ -28,7 +29,7 @@ def main(quick: Annotated[bool, typer.Option(help="Fewer repeats, in less than a
             progress.print(f"{time.monotonic() - began:6.1f} s  {name:<12}{what}", highlight=False, markup=False)
 
     try:
-        console.print(asyncio.run(run(QUICK if quick else FULL, tell)))
+        console.print(table.make(asyncio.run(run(QUICK if quick else FULL, tell))))
     except Interrupted:
         raise typer.Exit(130) from None
     except StackError as error:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from rich.table import Table
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from bench import accept, finishing, footprint, table
+from bench import accept, finishing, footprint
+from bench.accept import Accepting
+from bench.finishing import Finishing
+from bench.footprint import Footprint
 from bench.ground import prepared
-from bench.sizes import MANY_LINES, Sizes
+from bench.sizes import Sizes
 from deploy.local.keeper import Report
 
 
-async def run(sizes: Sizes, report: Report) -> Table:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`one_line` and `many_lines`: a claim over an order of that size."""
+
+    accepting: Sequence[Accepting]
+    finishing: Finishing
+    one_line: Footprint
+    many_lines: Footprint
+
+
+async def run(sizes: Sizes, report: Report) -> Measured:
     """Start a stack, measure, stop it. `report` is told how far it is. Raises StackError."""
     async with prepared(report) as ground:
         report("bench", "feeding the shop")
-        await ground.shop.open(MANY_LINES)
+        await ground.shop.open(sizes.many_lines)
         report("bench", "warming up")
-        await accept.measure(ground, 10, 1)
+        await accept.measure(ground, min(10, sizes.burst), 1)
         await finishing.measure(ground, min(10, sizes.burst), 1)
         report("bench", "accepting, alone")
         accepting = [await accept.measure(ground, 1, sizes.alone)]
@@ -25,6 +39,6 @@ async def run(sizes: Sizes, report: Report) -> Table:
             accepting.append(await accept.measure(ground, width, rounds))
         report("bench", f"finishing, {sizes.burst} at once")
         finished = await finishing.measure(ground, sizes.burst, sizes.bursts)
-        report("bench", f"claims of 1 and {MANY_LINES} lines")
-        one, many = await footprint.measure(ground, (1, MANY_LINES), sizes.sizes)
-        return table.make(accepting, finished, one, many)
+        report("bench", f"claims of 1 and {sizes.many_lines} lines")
+        one, many = await footprint.measure(ground, (1, sizes.many_lines), sizes.sizes)
+        return Measured(accepting, finished, one, many)

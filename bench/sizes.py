@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MANY_LINES = 500
-
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """`alone`: requests one after the other. `rounds_at`: width to rounds of so many requests at once.
 
-    `burst` claims are finished at once, `bursts` times; `sizes`: claims per order size (one line, `MANY_LINES`).
+    `burst` claims are finished at once, `bursts` times. `sizes`: claims timed of one line, and of `many_lines`.
     """
 
     alone: int
@@ -19,9 +17,10 @@ class Sizes:
     burst: int
     bursts: int
     sizes: int
+    many_lines: int = 500
 
 
 FULL = Sizes(alone=30, rounds_at=((10, 6), (50, 4)), burst=50, bursts=4, sizes=7)
 QUICK = Sizes(alone=6, rounds_at=((10, 1), (50, 1)), burst=50, bursts=1, sizes=1)
-SMOKE = Sizes(alone=1, rounds_at=((2, 1),), burst=2, bursts=1, sizes=1)
+SMOKE = Sizes(alone=1, rounds_at=((2, 1),), burst=2, bursts=1, sizes=1, many_lines=3)
 """For a test: every measure once."""

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich import box
 from rich.table import Table
 
-from bench.accept import Accepting
 from bench.cpu import DRIVER
-from bench.finishing import Finishing
-from bench.footprint import Footprint
+from bench.run import Measured
 
 
-def make(accepting: Sequence[Accepting], finishing: Finishing, one: Footprint, many: Footprint) -> Table:
-    """`one` and `many`: a claim of one line, and of many."""
+def make(measured: Measured) -> Table:
+    """The table of one run."""
+    finishing, one, many = measured.finishing, measured.one_line, measured.many_lines
     table = Table(box=box.SIMPLE_HEAD, title="Ratios, measured in this run on this machine", title_justify="left")
     table.add_column("what", overflow="fold")
     for name in ("claims", "beside", "ratio", "budget"):
         table.add_column(name, justify="right")
 
     _section(table, "Accepting: ms until the answer, beside an update-with-start that does nothing")
-    for accepted in accepting:
+    for accepted in measured.accepting:
         width = "alone" if accepted.width == 1 else f"{accepted.width} at once"
         _row(table, width, accepted.claims, accepted.nothing, "≤ 1.5" if accepted.width == 1 else "")
 
