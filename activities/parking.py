@@ -20,6 +20,9 @@ from store.database import Connection, Engine
 from store.fence import ClaimHead, enter
 from store.parkings import Parking
 
+ANSWERED = "parking.answered"
+"""The refusal of a command whose parking is closed: by an earlier command, a new run, or the end of the claim."""
+
 SKIPPABLE = frozenset({Step.COUPONS, Step.RESTOCK})
 """Steps that an operator may leave out, with a reason. Never a refund."""
 
@@ -86,13 +89,18 @@ class ParkingActivities:
         self._secret = service_secret
 
     @activity.defn
-    async def park(self, asked: Park) -> Parked:
-        """Open a parking with the actions that are safe as the ledger stands; it supersedes one of the same part."""
+    async def park(self, asked: Park) -> Parked | None:
+        """Open a parking with the actions that are safe as the ledger stands; it supersedes one of the same part.
+
+        None: what stood still has gone on meanwhile, as a reset run may not know. It goes on by the ledger.
+        """
         with database_errors():
             async with self._engine.begin() as conn:
                 head = await enter(conn, asked.claim_no, None)
                 if head is None:
                     raise LookupError(asked.claim_no)
+                if await self._gone_on(conn, head, asked):
+                    return None
                 unknown = await claims.outcome_unknown(conn, asked.claim_no)
                 actions = safe_actions(head, asked.step, asked.part, outcome_unknown=unknown)
                 parking_no = await parkings.park(
@@ -127,6 +135,14 @@ class ParkingActivities:
                     outcome_unknown=unknown,
                     actions=actions,
                 )
+
+    async def _gone_on(self, conn: Connection, head: ClaimHead, asked: Park) -> bool:
+        """Nobody is asked about a claim that is final, nor about a refund that the gateway has accepted."""
+        if head.status.final:
+            return True
+        if not _is_leg(asked.step, asked.part):
+            return False
+        return await by_hand.leg_state(conn, asked.part) in (LegState.PENDING, LegState.SETTLED)
 
     @activity.defn
     async def command(self, asked: Command) -> CommandAnswer:
@@ -183,7 +199,7 @@ class ParkingActivities:
         if parking is None:
             return "parking.unknown"
         if not parking.open:
-            return "parking.answered"
+            return ANSWERED
         if asked.action not in safe_actions(
             head, parking.step, parking.part, outcome_unknown=await claims.outcome_unknown(conn, head.claim_no)
         ):
@@ -281,8 +297,13 @@ def safe_actions(head: ClaimHead, step: Step, part: str, *, outcome_unknown: boo
     forward = head.direction is Direction.FORWARD
     if forward and step in SKIPPABLE:
         actions.append(Action.SKIP)
-    if forward and step is Step.REFUND and part not in ("", CREDITS_PART):
+    if forward and _is_leg(step, part):
         actions.append(Action.SETTLE)
     if forward and not head.decided and not outcome_unknown:
         actions.append(Action.ABORT)
     return tuple(actions)
+
+
+def _is_leg(step: Step, part: str) -> bool:
+    """Whether a parking is that of a refund at a gateway; `part` is its leg then."""
+    return step is Step.REFUND and part not in ("", CREDITS_PART)

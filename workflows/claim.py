@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 from activities.claims import ClaimActivities, TurnBack, Turned
 from activities.messages import ClaimRef, Pace
 from activities.notices import GiveUpNotice, NoticeActivities, SendNotice
-from activities.parking import CancelRequest, Command, Park, Parked, ParkingActivities
+from activities.parking import ANSWERED, CancelRequest, Command, Park, Parked, ParkingActivities
 from activities.settlement import Conclude, SettlementActivities
 from domain.claims import Action, ClaimStatus, Step, StuckReason
 from domain.refusals import Code
@@ -67,12 +67,14 @@ class ClaimWorkflow:
         answer = await workflow.execute_activity_method(
             ParkingActivities.command, asked, summary=f"command {command.action}", **budgets.RECORD
         )
+        if answer.accepted or answer.refusal == ANSWERED:
+            # A reset tells a run again what its parking was answered with before. The ledger knows: on by the ledger.
+            self._answered.add(command.parking_no)
         if not answer.accepted:
             refusal = answer.refusal or "command.unfit"
             raise ApplicationError(
                 f"refused: {refusal}", {"reason": refusal, "facts": {}}, type=Code.COMMAND_UNFIT.value
             )
-        self._answered.add(command.parking_no)
         self._aborted = self._aborted or command.action == Action.ABORT
         return CommandResult(
             claim_no=self._claim_no,
@@ -183,7 +185,7 @@ class ClaimWorkflow:
                     await self._obey_cancel()
 
     async def _park(self, step: Step, part: str, cause: StuckReason, detail: str, *, heed_cancel: bool = False) -> None:
-        """Wait for a person, visibly. Returns once a command was accepted: the ledger then says what came of it.
+        """Wait for a person, visibly. Returns once the parking is answered: the ledger then says what came of it.
 
         With `heed_cancel` a cancel request ends the waiting too, before the pivot. Raises TurnedBack after an abort.
         """
@@ -194,12 +196,8 @@ class ClaimWorkflow:
             summary=f"park: {cause.value}",
             **budgets.RECORD,
         )
-        self._parked[parking.parking_no] = parking
-        workflow.set_current_details(details.parked(self._claim_no, self._parked.values()))
-        await workflow.wait_condition(
-            lambda: parking.parking_no in self._answered or (heed_cancel and self._cancel_pending and not self._decided)
-        )
-        del self._parked[parking.parking_no]
+        if parking is not None:
+            await self._wait_for_answer(parking, heed_cancel=heed_cancel)
         if self._aborted:
             raise TurnedBack
         if self._parked:
@@ -207,6 +205,14 @@ class ClaimWorkflow:
             return
         workflow.set_current_details(f"Claim {self._claim_no} goes on.")
         self._show(self._going(), step)
+
+    async def _wait_for_answer(self, parking: Parked, *, heed_cancel: bool) -> None:
+        self._parked[parking.parking_no] = parking
+        workflow.set_current_details(details.parked(self._claim_no, self._parked.values()))
+        await workflow.wait_condition(
+            lambda: parking.parking_no in self._answered or (heed_cancel and self._cancel_pending and not self._decided)
+        )
+        del self._parked[parking.parking_no]
 
     def _going(self) -> ClaimStatus:
         """Where the claim stands while nothing of it waits for a person."""
