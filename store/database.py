@@ -38,6 +38,8 @@ class Database:
         async with _bounded(), self._engine.connect() as conn:
             await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield conn
+            # Nothing was written; but after a rollback the driver forgets, and drops, every prepared statement.
+            await conn.commit()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:

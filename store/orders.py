@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Column, ColumnElement, Select, Text, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import FINAL, ClaimKind, ClaimStatus
@@ -48,81 +50,29 @@ from store.tables import (
 async def load_state(conn: AsyncConnection, order_no: str) -> OrderState | None:
     """The order, the claims of it that stand (rejected ones are as never made), and its coupons; None: no such order.
 
-    Read it under the order's lock (`store.fence.lock_order`), or in a repeatable-read transaction: it is several
-    statements, and must be one picture.
+    Read it under the order's lock (`store.fence.lock_order`), or in a repeatable-read transaction: with coupons it is
+    two statements, and must be one picture.
     """
-    head = (await conn.execute(select(orders).where(orders.c.order_no == order_no))).one_or_none()
-    if head is None:
+    row = (await conn.execute(_STATE, {"order_no": order_no})).one_or_none()
+    if row is None:
         return None
-    groups = [
-        DeliveryGroup(
-            group_no=row.group_no,
-            policy_no=row.policy_no,
-            free_from=row.free_from,
-            fee=row.fee,
-            fee_discount=row.fee_discount,
-            fee_paid=row.fee_paid,
-            coupon_no=row.coupon_no,
-        )
-        for row in await _of_order(conn, order_groups, order_no, order_groups.c.position)
-    ]
-    lines = [
-        Line(
-            line_no=row.line_no,
-            goods_no=row.goods_no,
-            goods_name=row.goods_name,
-            variant_no=row.variant_no,
-            variant_name=row.variant_name,
-            quantity=row.quantity,
-            price=row.price,
-            group_no=row.group_no,
-            status=LineStatus(row.status),
-            tax_free=row.tax_free,
-        )
-        for row in await _of_order(conn, order_lines, order_no, order_lines.c.line_no)
-    ]
+    groups = tuple(DeliveryGroup(**group) for group in row.groups)
     shares: dict[str, dict[int, int]] = defaultdict(dict)
-    for row in await _of_order(conn, order_benefit_shares, order_no, order_benefit_shares.c.line_no):
-        shares[row.coupon_no][row.line_no] = row.amount
-    benefits = [
-        Benefit(
-            coupon_no=row.coupon_no,
-            promotion=Promotion(row.promotion),
-            amount=row.amount,
-            minimum=row.minimum,
-            shares=shares[row.coupon_no],
-        )
-        for row in await _of_order(conn, order_benefits, order_no, order_benefits.c.position)
-    ]
-    payments = [
-        Payment(
-            payment_no=row.payment_no,
-            means=Means(row.means),
-            amount=row.amount,
-            status=PaymentStatus(row.status),
-            gateway=row.gateway,
-            gateway_ref=row.gateway_ref,
-            partial_cancel=row.partial_cancel,
-            refunding=row.refunding,
-        )
-        for row in await _of_order(conn, order_payments, order_no, order_payments.c.position)
-    ]
+    for share in row.shares:
+        shares[share["coupon_no"]][share["line_no"]] = share["amount"]
+    benefits = tuple(_benefit(benefit, shares[benefit["coupon_no"]]) for benefit in row.benefits)
     order = Order(
-        order_no=head.order_no,
-        member_no=head.member_no,
-        currency=head.currency,
-        ordered_at=head.ordered_at,
-        groups=tuple(groups),
-        lines=tuple(lines),
-        benefits=tuple(benefits),
-        payments=tuple(payments),
+        order_no=order_no,
+        member_no=row.member_no,
+        currency=row.currency,
+        ordered_at=row.ordered_at,
+        groups=groups,
+        lines=tuple(_line(line) for line in row.lines),
+        benefits=benefits,
+        payments=tuple(_payment(payment) for payment in row.payments),
     )
     used = {benefit.coupon_no for benefit in benefits} | {group.coupon_no for group in groups if group.coupon_no}
-    return OrderState(
-        order=order,
-        claims=await _standing_claims(conn, order_no),
-        coupons=await _coupons(conn, used) if used else {},
-    )
+    return OrderState(order=order, claims=_standing_claims(row), coupons=await _coupons(conn, used) if used else {})
 
 
 async def load_items(conn: AsyncConnection, goods_nos: set[str]) -> list[Item]:
@@ -153,9 +103,16 @@ def as_item(row: Any) -> Item:
     )
 
 
-async def _of_order(conn: AsyncConnection, table: Any, order_no: str, by: Any) -> Any:
-    asked: Select[Any] = select(table).where(table.c.order_no == order_no).order_by(by)
-    return (await conn.execute(asked)).all()
+def _line(row: dict[str, Any]) -> Line:
+    return Line(**{**row, "status": LineStatus(row["status"])})
+
+
+def _benefit(row: dict[str, Any], shares: dict[int, int]) -> Benefit:
+    return Benefit(**{**row, "promotion": Promotion(row["promotion"])}, shares=shares)
+
+
+def _payment(row: dict[str, Any]) -> Payment:
+    return Payment(**{**row, "means": Means(row["means"]), "status": PaymentStatus(row["status"])})
 
 
 async def _coupons(conn: AsyncConnection, coupon_nos: set[str]) -> dict[str, Coupon]:
@@ -167,58 +124,141 @@ async def _coupons(conn: AsyncConnection, coupon_nos: set[str]) -> dict[str, Cou
     return {row.coupon_no: Coupon(row.coupon_no, row.expires_at, row.used_order_no) for row in found}
 
 
-async def _standing_claims(conn: AsyncConnection, order_no: str) -> tuple[PriorClaim, ...]:
-    stands = and_(claims.c.order_no == order_no, claims.c.status != ClaimStatus.REJECTED)
-    heads = (
-        await conn.execute(
-            select(
-                claims.c.claim_no, claims.c.kind, claims.c.decided, claims.c.fault, claims.c.status, claims.c.opened_at
-            )
-            .where(stands)
-            .order_by(claims.c.opened_at, claims.c.claim_no)
-        )
-    ).all()
-    if not heads:
-        return ()
+def _standing_claims(row: Any) -> tuple[PriorClaim, ...]:
     held: dict[str, list[Held]] = defaultdict(list)
-    for line in await conn.execute(
-        select(claim_lines.c.claim_no, claim_lines.c.line_no, claim_lines.c.first, claim_lines.c.quantity)
-        .where(claim_lines.c.order_no == order_no, claim_lines.c.live)
-        .order_by(claim_lines.c.line_no, claim_lines.c.first)
-    ):
-        held[line.claim_no].append(Held(line.line_no, line.first, line.quantity))
+    for line in row.claim_lines:
+        held[line["claim_no"]].append(Held(line["line_no"], line["first"], line["quantity"]))
     charged: dict[str, dict[str, int]] = defaultdict(dict)
     returned: dict[str, dict[str, int]] = defaultdict(dict)
-    fees = (CostKind.FEE_CHARGED, CostKind.FEE_RETURNED)
-    for fee in await conn.execute(
-        select(claim_costs.c.claim_no, claim_costs.c.kind, claim_costs.c.group_no, claim_costs.c.amount)
-        .join(claims, claims.c.claim_no == claim_costs.c.claim_no)
-        .where(stands, claim_costs.c.kind.in_(fees))
-    ):
-        into = charged if fee.kind == CostKind.FEE_CHARGED else returned
-        into[fee.claim_no][fee.group_no] = into[fee.claim_no].get(fee.group_no, 0) + abs(fee.amount)
+    for fee in row.claim_fees:
+        into = (charged if fee["kind"] == CostKind.FEE_CHARGED else returned)[fee["claim_no"]]
+        into[fee["group_no"]] = into.get(fee["group_no"], 0) + abs(fee["amount"])
     taken_back: dict[str, set[str]] = defaultdict(set)
     freed: dict[str, set[str]] = defaultdict(set)
-    for coupon in await conn.execute(
-        select(claim_coupons.c.claim_no, claim_coupons.c.coupon_no, claim_coupons.c.cause)
-        .join(claims, claims.c.claim_no == claim_coupons.c.claim_no)
-        .where(stands)
-    ):
-        freed[coupon.claim_no].add(coupon.coupon_no)
-        if coupon.cause == CouponCause.BELOW_MINIMUM:
-            taken_back[coupon.claim_no].add(coupon.coupon_no)
+    for coupon in row.claim_coupons:
+        freed[coupon["claim_no"]].add(coupon["coupon_no"])
+        if coupon["cause"] == CouponCause.BELOW_MINIMUM:
+            taken_back[coupon["claim_no"]].add(coupon["coupon_no"])
     return tuple(
         PriorClaim(
-            claim_no=row.claim_no,
-            option_change=row.kind == ClaimKind.OPTION_CHANGE,
-            decided=row.decided,
-            final=ClaimStatus(row.status) in FINAL,
-            fault=Fault(row.fault),
-            held=tuple(held[row.claim_no]),
-            fees_charged=charged[row.claim_no],
-            fees_returned=returned[row.claim_no],
-            coupons_taken_back=frozenset(taken_back[row.claim_no]),
-            coupons_freed=frozenset(freed[row.claim_no]),
+            claim_no=claim["claim_no"],
+            option_change=claim["kind"] == ClaimKind.OPTION_CHANGE,
+            decided=claim["decided"],
+            final=ClaimStatus(claim["status"]) in FINAL,
+            fault=Fault(claim["fault"]),
+            held=tuple(held[claim["claim_no"]]),
+            fees_charged=charged[claim["claim_no"]],
+            fees_returned=returned[claim["claim_no"]],
+            coupons_taken_back=frozenset(taken_back[claim["claim_no"]]),
+            coupons_freed=frozenset(freed[claim["claim_no"]]),
         )
-        for row in heads
+        for claim in row.claims
     )
+
+
+def _list(name: str, columns: Sequence[Column[Any]], *, where: ColumnElement[bool], by: Sequence[Any]) -> Any:
+    """The rows as one JSON list of objects by column name, in the order of `by`. For numbers, texts and booleans."""
+    fields: list[ColumnElement[Any]] = []
+    for column in columns:
+        fields += [literal_column(f"'{column.name}'"), column]
+    rows = func.json_agg(aggregate_order_by(func.json_build_object(*fields), *by))
+    return select(func.coalesce(rows, literal_column("'[]'"))).where(where).scalar_subquery().label(name)
+
+
+def _state_statement() -> Select[Any]:
+    """Everything about an order in one statement: a round trip each would cost more than all else here."""
+    order_no = bindparam("order_no", type_=Text)
+    group, line, benefit, payment = order_groups.c, order_lines.c, order_benefits.c, order_payments.c
+    share, claim, held, fee, freed = order_benefit_shares.c, claims.c, claim_lines.c, claim_costs.c, claim_coupons.c
+    stands = and_(claim.order_no == order_no, claim.status != ClaimStatus.REJECTED)
+    is_fee = or_(fee.kind == CostKind.FEE_CHARGED, fee.kind == CostKind.FEE_RETURNED)
+    return select(
+        orders.c.member_no,
+        orders.c.currency,
+        orders.c.ordered_at,
+        _list(
+            "groups",
+            (
+                group.group_no,
+                group.policy_no,
+                group.free_from,
+                group.fee,
+                group.fee_discount,
+                group.fee_paid,
+                group.coupon_no,
+            ),
+            where=group.order_no == order_no,
+            by=[group.position],
+        ),
+        _list(
+            "lines",
+            (
+                line.line_no,
+                line.goods_no,
+                line.goods_name,
+                line.variant_no,
+                line.variant_name,
+                line.quantity,
+                line.price,
+                line.group_no,
+                line.status,
+                line.tax_free,
+            ),
+            where=line.order_no == order_no,
+            by=[line.line_no],
+        ),
+        _list(
+            "benefits",
+            (benefit.coupon_no, benefit.promotion, benefit.amount, benefit.minimum),
+            where=benefit.order_no == order_no,
+            by=[benefit.position],
+        ),
+        _list(
+            "shares",
+            (share.coupon_no, share.line_no, share.amount),
+            where=share.order_no == order_no,
+            by=[share.line_no],
+        ),
+        _list(
+            "payments",
+            (
+                payment.payment_no,
+                payment.means,
+                payment.amount,
+                payment.status,
+                payment.gateway,
+                payment.gateway_ref,
+                payment.partial_cancel,
+                payment.refunding,
+            ),
+            where=payment.order_no == order_no,
+            by=[payment.position],
+        ),
+        _list(
+            "claims",
+            (claim.claim_no, claim.kind, claim.decided, claim.fault, claim.status),
+            where=stands,
+            by=[claim.opened_at, claim.claim_no],
+        ),
+        _list(
+            "claim_lines",
+            (held.claim_no, held.line_no, held.first, held.quantity),
+            where=and_(held.order_no == order_no, held.live),
+            by=[held.line_no, held.first],
+        ),
+        _list(
+            "claim_fees",
+            (fee.claim_no, fee.kind, fee.group_no, fee.amount),
+            where=and_(fee.claim_no == claim.claim_no, stands, is_fee),
+            by=[fee.claim_no, fee.position],
+        ),
+        _list(
+            "claim_coupons",
+            (freed.claim_no, freed.coupon_no, freed.cause),
+            where=and_(freed.claim_no == claim.claim_no, stands),
+            by=[freed.claim_no, freed.coupon_no],
+        ),
+    ).where(orders.c.order_no == order_no)
+
+
+_STATE = _state_statement()
