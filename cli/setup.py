@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import typer
-from temporalio.service import RPCError
-
-import bootstrap
 from cli.output import fail
-from deploy.local.temporal import register
-from settings import Settings, load
-from store.database import AWAY
-from store.migrate import upgrade
-from workflows.attributes import REGISTRY
+from settings import load
 
 
 def setup() -> None:
@@ -21,17 +11,7 @@ def setup() -> None:
     settings = load()
     if settings.database_url is None:
         fail("CLAIMS_DATABASE_URL is not set: it names the PostgreSQL database to prepare.", code=2)
-    try:
-        upgrade(settings.database_url)
-    except AWAY as error:
-        fail(f"The database does not answer: {error}")
-    typer.echo("database: at the newest schema")
-    try:
-        asyncio.run(_register(settings))
-    except (RuntimeError, RPCError) as error:
-        fail(f"Temporal at {settings.effective_temporal_address} does not answer: {error}")
-    typer.echo(f"Temporal namespace {settings.temporal_namespace}: knows every search attribute")
+    # Takes over a second to import: not for every other command.
+    from cli.preparing import prepare
 
-
-async def _register(settings: Settings) -> None:
-    await register(await bootstrap.temporal_client(settings), REGISTRY)
+    prepare(settings, settings.database_url)
