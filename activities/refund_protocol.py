@@ -129,7 +129,7 @@ class RefundProtocol:
                 await self._look_or_fail(seen)
                 continue
             if sent:
-                raise retryable(FailureType.GATEWAY_DOWN, f"{gateway.name} did nothing for {leg_id}")
+                raise retryable(FailureType.GATEWAY_DOWN, f"{gateway.name} did not carry {leg_id} out")
             stop.check()
             sent = True
             if (answer := await self._send(seen, gateway)) is not None:
@@ -197,10 +197,12 @@ class RefundProtocol:
         match await self.look(seen):
             case Look.TOO_EARLY:
                 wait = seen.attempt.settles_in if seen.attempt is not None else None
-                raise retryable(FailureType.OUTCOME_UNKNOWN, f"{seen.leg.leg_id} is not there yet", after=wait)
+                raise retryable(
+                    FailureType.OUTCOME_UNKNOWN, f"{seen.leg.gateway} may still carry {seen.leg.leg_id} out", after=wait
+                )
             case Look.NO_ANSWER:
                 kind = FailureType.OUTCOME_UNKNOWN if seen.sent else FailureType.GATEWAY_DOWN
-                raise retryable(kind, f"{seen.leg.gateway} does not tell about {seen.leg.leg_id}")
+                raise retryable(kind, f"{seen.leg.gateway} does not tell whether {seen.leg.leg_id} was carried out")
             case Look.WRITTEN:
                 return
 

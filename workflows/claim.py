@@ -24,6 +24,9 @@ from workflows.messages import ClaimOutcome, CommandResult, OperatorCommand
 
 T = TypeVar("T")
 
+ABORTED = "claim.aborted"
+"""Why a claim turned back that a person called off."""
+
 
 class TurnedBack(Exception):
     """The claim has turned to undoing: leave the way forward."""
@@ -41,6 +44,7 @@ class ClaimWorkflow:
         self._parked: dict[int, Parked] = {}
         self._answered: set[int] = set()
         self._aborted = False
+        self._turned_back_by: str | None = None
 
     # --- people -----------------------------------------------------------------------------------------------------
 
@@ -75,7 +79,8 @@ class ClaimWorkflow:
             raise ApplicationError(
                 f"refused: {refusal}", {"reason": refusal, "facts": {}}, type=Code.COMMAND_UNFIT.value
             )
-        self._aborted = self._aborted or command.action == Action.ABORT
+        if command.action == Action.ABORT:
+            self._aborted, self._turned_back_by = True, ABORTED
         return CommandResult(
             claim_no=self._claim_no,
             parking_no=command.parking_no,
@@ -115,7 +120,7 @@ class ClaimWorkflow:
         """
         if not self._cancel_pending:
             return
-        turned = await self._turn_back(Code.NOT_CANCELLABLE.value, "claim.aborted")
+        turned = await self._turn_back(Code.NOT_CANCELLABLE.value, ABORTED)
         if turned is Turned.OUTCOME_UNKNOWN:
             return
         if self._cancel_pending:  # else another branch has answered it meanwhile
@@ -145,8 +150,10 @@ class ClaimWorkflow:
             TurnBack(claim_no=self._claim_no, code=code, reason=reason),
             step=Step.OPEN,
             part="undo",
-            summary="turn back",
+            summary=f"turn back: {reason}",
         )
+        if turned is Turned.UNDOING:
+            self._turned_back_by = reason
         if turned is Turned.DECIDED:
             self._decided = True
         return turned
@@ -267,9 +274,10 @@ class ClaimWorkflow:
         if self._cancel_pending:
             await self._answer_cancel(undoing=False)
         self._show(ClaimStatus(status), Step.NOTIFY)
-        workflow.set_current_details(f"Claim {self._claim_no}: {status}.")
+        why = f": {self._turned_back_by}" if self._turned_back_by else ""
+        workflow.set_current_details(f"Claim {self._claim_no}: {status}{why}.")
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return ClaimOutcome(claim_no=self._claim_no, status=status)
+        return ClaimOutcome(claim_no=self._claim_no, status=status, reason=self._turned_back_by)
 
     def _ref(self) -> ClaimRef:
         return ClaimRef(claim_no=self._claim_no)

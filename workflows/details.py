@@ -22,32 +22,36 @@ _MEANING = {
 }
 
 _ACTION = {
-    Action.RETRY: "look at the gateway first where that matters, then try again with the same safety",
+    Action.RETRY: "try the step again; a refund is looked up first, and sent only if it was not carried out",
     Action.SKIP: "leave this step out; your reason is kept",
-    Action.SETTLE: "the money was returned by another way; `evidence` says where to look it up",
+    Action.SETTLE: "the money was returned by another way; add `evidence`: where to look that up",
     Action.PROVIDE_ACCOUNT: "give a refund account",
     Action.ABORT: "undo the claim; nothing has been given back yet",
 }
 
 
 def parked(claim_no: str, parkings: Iterable[Parked]) -> str:
-    """What stands still, why, what was tried, what is safe, and the command to send."""
+    """What stands still, why, what happened, what is safe, and the command to send."""
     return "\n\n".join([f"**Claim {claim_no} needs an operator.**", *(_one(parking) for parking in parkings)])
 
 
 def _one(parking: Parked) -> str:
-    where = f"{parking.step.value}" + (f" ({parking.part})" if parking.part else "")
+    where = f"`{parking.step.value}`" + (f" of `{parking.part}`" if parking.part else "")
     told = [
-        f"**Parking {parking.parking_no}**: step `{where}`, cause `{parking.cause.value}`. {_MEANING[parking.cause]}",
-        f"What was tried: {parking.detail}",
+        f"**Parking {parking.parking_no}**: {where} stands still, cause `{parking.cause.value}`. "
+        f"{_MEANING[parking.cause]}",
+        f"Last seen: {parking.detail}",
     ]
     if parking.outcome_unknown:
         told.append(
-            "The outcome of a refund is **unknown**: the claim can't be undone meanwhile. "
-            "`settle` needs the gateway's own reference of that refund."
+            "**Money may have moved**: whether a refund of this claim was carried out is not known. Until it is, the "
+            "claim can't be undone, and `settle` needs the gateway's own reference of that refund as `evidence`."
         )
-    told.append("Safe now:")
+    told.append("What is safe now:")
     told.append("\n".join(f"- `{action.value}`: {_ACTION[action]}" for action in parking.actions))
     example = {"parkingNo": parking.parking_no, "action": parking.actions[0].value, "reason": "…", "actor": "your name"}
-    told.append(f"Send the update `resolve` with:\n\n```json\n{json.dumps(example, ensure_ascii=False)}\n```")
+    told.append(
+        "To answer: *More Actions*, *Send an Update*, `resolve`, with this as data:\n\n"
+        f"```json\n{json.dumps(example, ensure_ascii=False)}\n```"
+    )
     return "\n\n".join(told)

@@ -65,7 +65,10 @@ class CommandResult(Message):
 
 
 class ClaimOutcome(Message):
-    """How a claim's workflow ended: the claim's final status, or REFUSED with the code when none was opened."""
+    """How a claim's workflow ended: the claim's final status, or REFUSED with the code when none was opened.
+
+    `reason`: the slug why it was refused, or why this run turned it back.
+    """
 
     claim_no: str
     status: str
