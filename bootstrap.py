@@ -118,7 +118,7 @@ def activities(
     claims = ClaimActivities(database, budgets, planner)
     settlement = SettlementActivities(database, planner)
     options = OptionActivities(database, budgets, planner)
-    parking = ParkingActivities(database, settings.service_secret.get_secret_value().encode())
+    parking = ParkingActivities(database, payment_gateways, settings.service_secret.get_secret_value().encode())
     notices = NoticeActivities(database, planner, notice_channels)
     refunds = RefundActivities(database, payment_gateways, send_window=timedelta(seconds=settings.gateway_send_window))
     audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))

@@ -6,6 +6,9 @@ a command holds after a reset or a resume, and none is carried out twice.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+
 from temporalio import activity
 
 from activities.errors import database_errors
@@ -14,7 +17,8 @@ from activities.settlement import CREDITS_PART, part_key
 from domain.claims import Action, Direction, EffectState, LegState, Step, StepStatus, StuckReason
 from domain.refusals import Code
 from domain.seals import sealed
-from store import by_hand, claims, commands, effects, parkings
+from gateways.payments.port import PaymentGateway, PaymentSnapshot, RefundStatus, Undetermined
+from store import by_hand, claims, commands, effects, parkings, refunds
 from store.commands import CommandRecord
 from store.database import Connection, Engine
 from store.fence import ClaimHead, enter
@@ -22,6 +26,9 @@ from store.parkings import Parking
 
 ANSWERED = "parking.answered"
 """The refusal of a command whose parking is closed: by an earlier command, a new run, or the end of the claim."""
+
+_ASK_GATEWAY = 5.0
+"""Seconds that a gateway has to show a refund that an operator names."""
 
 SKIPPABLE = frozenset({Step.COUPONS, Step.RESTOCK})
 """Steps that an operator may leave out, with a reason. Never a refund."""
@@ -84,8 +91,9 @@ class CancelRequest(Message):
 
 
 class ParkingActivities:
-    def __init__(self, engine: Engine, service_secret: bytes) -> None:
+    def __init__(self, engine: Engine, gateways: Mapping[str, PaymentGateway], service_secret: bytes) -> None:
         self._engine = engine
+        self._gateways = gateways
         self._secret = service_secret
 
     @activity.defn
@@ -147,6 +155,7 @@ class ParkingActivities:
     @activity.defn
     async def command(self, asked: Command) -> CommandAnswer:
         """Check, carry out and audit a command, in one transaction. A refused one is audited too."""
+        unproven = await self._why_unproven(asked) if asked.action == Action.SETTLE else None
         with database_errors():
             async with self._engine.begin() as conn:
                 head = await enter(conn, asked.claim_no, None)
@@ -155,7 +164,7 @@ class ParkingActivities:
                 ):
                     return CommandAnswer(accepted=True, status=head.status)
                 parking = await parkings.find(conn, asked.claim_no, asked.parking_no)
-                refusal = await self._why_not(conn, head, parking, asked)
+                refusal = await self._why_not(conn, head, parking, asked) or unproven
                 after = None if head is None else head.status.value
                 if head is not None and parking is not None and refusal is None:
                     await self._carry_out(conn, head, parking, asked)
@@ -217,6 +226,35 @@ class ParkingActivities:
         if await by_hand.reference_taken(conn, leg_id, evidence):
             return "evidence.taken"
         return None
+
+    async def _why_unproven(self, asked: Command) -> str | None:
+        """A reference given for a refund of unknown outcome is looked for at the gateway, if that can be asked.
+
+        If it can't, the person vouches for having seen it there.
+        """
+        with database_errors():
+            async with self._engine.connect() as conn:
+                parking = await parkings.find(conn, asked.claim_no, asked.parking_no)
+                if parking is None or not _is_leg(parking.step, parking.part):
+                    return None
+                seen = await refunds.read(conn, parking.part)
+        gateway = self._gateways.get(seen.leg.gateway)
+        if gateway is None or not seen.sent:
+            return None
+        try:
+            async with asyncio.timeout(_ASK_GATEWAY):
+                found = await gateway.read(seen.leg.payment_ref)
+        except TimeoutError:
+            return None
+        if isinstance(found, Undetermined):
+            return None
+        there = found.refunds if isinstance(found, PaymentSnapshot) else ()
+        reference = (asked.evidence or "").strip()
+        proof = any(
+            one.refund_ref == reference and one.amount == seen.leg.amount and one.status is not RefundStatus.FAILED
+            for one in there
+        )
+        return None if proof else "evidence.not_found"
 
     async def _carry_out(self, conn: Connection, head: ClaimHead, parking: Parking, asked: Command) -> None:
         action = Action(asked.action)

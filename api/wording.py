@@ -355,6 +355,14 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "settle에는 증빙(evidence)이 필요합니다. 은행이나 결제사의 거래번호를 보내 주세요.",
         "To settle, send as evidence the bank's or the gateway's own reference.",
     ),
+    "evidence.taken": (
+        "이 거래번호는 다른 환불의 것입니다. 이 환불의 거래번호를 보내 주세요.",
+        "This reference belongs to another refund. Send the one of this refund.",
+    ),
+    "evidence.not_found": (
+        "결제사에 이 거래번호의 환불이 없습니다. 결과를 알 수 없는 동안에는 결제사의 거래번호만 받습니다. retry로 다시 조회할 수도 있습니다.",
+        "The gateway shows no such refund. While the outcome is unknown only its own reference will do; retry looks again.",
+    ),
     "service.parts_away": (
         "서비스의 일부가 응답하지 않습니다. payload를 확인해 주세요.",
         "A part of the service does not answer: see payload.",

@@ -192,6 +192,7 @@ async def test_unknown_outcome_is_settled_by_the_gateways_own_reference_only(hou
     assert await refused(house, made, number, "settle", taken["refundId"]) == "evidence.taken"
     await house.mend()
     [refund] = await house.eventually(lambda: house.refunds(made.order_no))
+    assert await refused(house, made, number, "settle", "bank transfer 4711") == "evidence.not_found"
     await house.resolve(made.workflow_id, number, "settle", refund["refundId"])
     await completed(house, made)
     assert len(await house.refunds(made.order_no)) == 1

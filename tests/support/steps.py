@@ -36,7 +36,7 @@ class Steps:
             ClaimActivities(house.engine, pace, planner),
             SettlementActivities(house.engine, planner),
             OptionActivities(house.engine, pace, planner),
-            ParkingActivities(house.engine, b"secret"),
+            ParkingActivities(house.engine, {}, b"secret"),
             RefundActivities(
                 house.engine,
                 bootstrap.gateways(house.settings),
