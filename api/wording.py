@@ -360,8 +360,8 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "This reference belongs to another refund. Send the one of this refund.",
     ),
     "evidence.not_found": (
-        "결제사에 이 거래번호의 환불이 없습니다. 결과를 알 수 없는 동안에는 결제사의 거래번호만 받습니다. retry로 다시 조회할 수도 있습니다.",
-        "The gateway shows no such refund. While the outcome is unknown only its own reference will do; retry looks again.",
+        "결제사에 이 거래번호의 환불이 없습니다. 결과를 모르는 동안에는 결제사의 거래번호만 됩니다. retry는 다시 조회합니다.",
+        "The gateway shows no such refund. While the outcome is unknown only its own reference will do.",
     ),
     "service.parts_away": (
         "서비스의 일부가 응답하지 않습니다. payload를 확인해 주세요.",
