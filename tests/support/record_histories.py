@@ -1,0 +1,315 @@
+"""Records one history per outcome of a claim, for the replay tests:
+
+    python -m tests.support.record_histories [NAME …]
+
+writes tests/histories/NAME.json for each outcome named, or for all of them (half a minute). It runs the service on
+real parts that it starts and stops itself. A recorded history is a promise to claims that are under way: record anew
+only what never ran outside a developer's machine; a change to workflows that do goes through `workflow.patched`, with
+the old histories kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from activities.claims import OpenCancel
+from domain.orders import Item, LineStatus, Means, Order, SaleMethod, SaleStatus
+from domain.refusals import Refusal
+from store.feed import move_line, put_item
+from tests.support.broken import broken
+from tests.support.holding import Holder, When, holding
+from tests.support.house import House, open_house
+from tests.support.orders import basket_coupon, group, line, order, payment
+from tests.support.postgres import running_databases
+from tests.support.sandbox import SandboxProcess
+from tests.support.temporal import running_dev_server
+from workflows import budgets
+from workflows.cancel_order import CancelOrderWorkflow
+from workflows.messages import CancelOrder
+from workflows.sweep import SweepWorkflow
+
+FOLDER = Path(__file__).parents[1] / "histories"
+
+SETTINGS: Mapping[str, Any] = {"gateway_attempts": 2, "gateway_read_timeout": 1, "notice_attempts": 2}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A house whose activities can be held; each scenario answers the id of the workflow that is kept."""
+
+    house: House
+    holder: Holder
+
+    async def open(self, name: str, made: Order, selection: Mapping[int, int]) -> OpenCancel:
+        made = replace(made, member_no=f"M-{name}")
+        return self.house.asked(await self.house.feed(made), selection, key=name)
+
+    async def cancel(self, asked: OpenCancel) -> str:
+        """Accepted, and run to its end."""
+        await self.house.cancel(asked)
+        await self.house.outcome(asked.workflow_id)
+        return asked.workflow_id
+
+
+def mixed() -> Order:
+    return order(
+        line(1, 10_000, 2),
+        groups=[group(paid=2_500, fee=2_500)],
+        benefits=[basket_coupon("CP1", {1: 2_000})],
+        payments=[payment("1", 15_500), payment("2", 5_000, Means.MILEAGE)],
+    )
+
+
+def two_cards() -> Order:
+    return order(line(1, 10_000, 3), payments=[payment("1", 10_000), payment("2", 20_000)])
+
+
+# --- cancel claims --------------------------------------------------------------------------------------------------
+
+
+async def completed(on: Recording, name: str) -> str:
+    return await on.cancel(await on.open(name, mixed(), {1: 2}))
+
+
+async def completed_without_a_gateway(on: Recording, name: str) -> str:
+    made = order(line(1, 10_000, 2), payments=[payment("1", 20_000, Means.MILEAGE)])
+    return await on.cancel(await on.open(name, made, {1: 1}))
+
+
+async def completed_with_two_payments(on: Recording, name: str) -> str:
+    return await on.cancel(await on.open(name, two_cards(), {1: 3}))
+
+
+async def looked_up(on: Recording, name: str) -> str:
+    """The answer was lost after the gateway had acted."""
+    asked = await on.open(name, mixed(), {1: 2})
+    await on.house.fault("lose_answer", payment=f"{asked.order_no}-1")
+    return await on.cancel(asked)
+
+
+async def pending_then_settled(on: Recording, name: str) -> str:
+    asked = await on.open(name, mixed(), {1: 2})
+    await on.house.fault("pending", payment=f"{asked.order_no}-1")
+    await on.house.cancel(asked)
+    await on.house.eventually(lambda: _has_status(on.house, asked.claim_no, "REFUND_PENDING"))
+    [refund] = await on.house.refunds(asked.order_no)
+    (await on.house.gateway.post(f"/refunds/{refund['refundId']}/settle")).raise_for_status()
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def refused(on: Recording, name: str) -> str:
+    asked = await on.open(name, mixed(), {1: 3})
+    try:
+        await on.house.cancel(asked)
+    except Refusal:
+        return asked.workflow_id
+    raise AssertionError("three of two units were accepted")
+
+
+async def compensated(on: Recording, name: str) -> str:
+    asked = await on.open(name, mixed(), {1: 2})
+    await on.house.fault("refuse", payment=f"{asked.order_no}-1")
+    return await on.cancel(asked)
+
+
+async def cancel_requested(on: Recording, name: str) -> str:
+    """Turned back by a cancel request while the outcome of its first call was unknown."""
+    asked = await on.open(name, mixed(), {1: 2})
+    await on.house.fault("error_before", payment=f"{asked.order_no}-1")
+    await on.house.cancel(asked)
+    sent = "SELECT count(*) FROM refund_attempts WHERE claim_no = :no"
+    await on.house.eventually(lambda: on.house.value(sent, no=asked.claim_no))
+    await on.house.handle(asked.workflow_id).cancel(reason="recorded")
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def parked_then_resolved(on: Recording, name: str) -> str:
+    asked = await on.open(name, mixed(), {1: 2})
+    await on.house.fault("down")
+    await on.house.cancel(asked)
+    parking = await on.house.parking(asked.claim_no)
+    await on.house.mend()
+    await on.house.resolve(asked.workflow_id, parking["parking_no"], "retry")
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def settled_by_hand(on: Recording, name: str) -> str:
+    """The second payment was refused after the first was accepted."""
+    asked = await on.open(name, two_cards(), {1: 3})
+    await on.house.fault("refuse", payment=f"{asked.order_no}-2")
+    await on.house.cancel(asked)
+    parking = await on.house.parking(asked.claim_no)
+    await on.house.resolve(asked.workflow_id, parking["parking_no"], "settle", "bank transfer 4711")
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def skipped(on: Recording, name: str) -> str:
+    asked = await on.open(name, mixed(), {1: 2})
+    async with broken(on.house, asked.claim_no, "coupon_movements"):
+        await on.house.cancel(asked)
+        parking = await on.house.parking(asked.claim_no)
+        await on.house.resolve(asked.workflow_id, parking["parking_no"], "skip")
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def aborted(on: Recording, name: str) -> str:
+    asked = await on.open(name, two_cards(), {1: 3})
+    await on.house.fault("down")
+    await on.house.cancel(asked)
+    parking = await on.house.parking(asked.claim_no)
+    await on.house.resolve(asked.workflow_id, parking["parking_no"], "abort")
+    await on.house.mend()
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def resumed(on: Recording, name: str) -> str:
+    """The run that an operator started after the first was terminated."""
+    asked = await on.open(name, mixed(), {1: 2})
+    await on.house.fault("down")
+    await on.house.cancel(asked)
+    await on.house.parking(asked.claim_no)
+    await on.house.handle(asked.workflow_id).terminate(reason="recorded")
+    await on.house.mend()
+    await on.house.temporal.start_workflow(
+        CancelOrderWorkflow.run,
+        CancelOrder(claim_no=asked.claim_no),
+        id=asked.workflow_id,
+        task_queue=on.house.settings.task_queue,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    )
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+# --- option changes -------------------------------------------------------------------------------------------------
+
+
+async def option_changed(on: Recording, name: str) -> str:
+    asked = on.house.asked_change(await _sold(on, name, new=5), 1, "002", goods_no=name, key=name)
+    await on.house.change(asked)
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def option_refused(on: Recording, name: str) -> str:
+    asked = on.house.asked_change(await _sold(on, name, new=0), 1, "002", goods_no=name, key=name)
+    try:
+        await on.house.change(asked)
+    except Refusal:
+        return asked.workflow_id
+    raise AssertionError("a variant that is sold out was given")
+
+
+async def option_rejected_after_reserving(on: Recording, name: str) -> str:
+    """The line was shipped between reserving and swapping."""
+    asked = on.house.asked_change(await _sold(on, name, new=5), 1, "002", goods_no=name, key=name)
+    with on.holder.hold(asked.workflow_id, "swap", When.BEFORE) as held:
+        changing = asyncio.create_task(on.house.change(asked))
+        await asyncio.wait_for(held.reached.wait(), 20)
+        async with on.house.engine.begin() as conn:
+            await move_line(conn, asked.order_no, 1, LineStatus.SHIP_INSTRUCTED, None)
+    await asyncio.gather(changing, return_exceptions=True)
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def _sold(on: Recording, goods_no: str, *, new: int) -> str:
+    """An order of variant 001 of the goods, of which 002 has `new` units in stock."""
+    made = order(replace(line(1, 10_000), goods_no=goods_no), member_no=f"M-{goods_no}")
+    variant = Item(goods_no, "002", "Goods", "Blue", (), 10_000, SaleStatus.ON_SALE, SaleMethod.ORDINARY, new)
+    async with on.house.engine.begin() as conn:
+        await put_item(conn, variant)
+    return await on.house.feed(made)
+
+
+# --- the sweeper ----------------------------------------------------------------------------------------------------
+
+
+async def swept(on: Recording, name: str) -> str:
+    queue = on.house.settings.task_queue
+    await on.house.temporal.execute_workflow(SweepWorkflow.run, id=name, task_queue=queue)
+    return name
+
+
+Scenario = Callable[[Recording, str], Awaitable[str]]
+
+OUTCOMES: Mapping[Scenario, str | None] = {
+    completed: "COMPLETED",
+    completed_without_a_gateway: "COMPLETED",
+    completed_with_two_payments: "COMPLETED",
+    looked_up: "COMPLETED",
+    pending_then_settled: "COMPLETED",
+    refused: "REFUSED",
+    compensated: "REJECTED",
+    cancel_requested: "REJECTED",
+    parked_then_resolved: "COMPLETED",
+    settled_by_hand: "COMPLETED",
+    skipped: "COMPLETED",
+    aborted: "REJECTED",
+    resumed: "COMPLETED",
+    option_changed: "COMPLETED",
+    option_refused: "REFUSED",
+    option_rejected_after_reserving: "REJECTED",
+    swept: None,
+}
+"""Every scenario, by whose name its history is kept, and the status with which its workflow ends."""
+
+
+async def _has_status(house: House, claim_no: str, status: str) -> bool:
+    return await house.status(claim_no) == status
+
+
+def anywhere(kept: Any) -> Any:
+    """The history without what tells of the machine that it was recorded on: traces hold the paths of files."""
+    if isinstance(kept, dict):
+        return {key: anywhere(value) for key, value in kept.items() if key != "stackTrace"}
+    return [anywhere(one) for one in kept] if isinstance(kept, list) else kept
+
+
+async def record(names: list[str]) -> None:
+    for budget in (budgets.LEDGER, budgets.LEDGER_LOCAL):
+        budget["retry_policy"] = RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=2)
+    async with AsyncExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="histories-")))
+        databases = await stack.enter_async_context(running_databases(scratch))
+        server = await stack.enter_async_context(running_dev_server(scratch / "temporal"))
+        client = await Client.connect(server.address, data_converter=pydantic_data_converter, identity="recorder")
+        sandbox = stack.enter_context(SandboxProcess(scratch / "sandbox"))
+        url = await stack.enter_async_context(databases.fresh())
+        house = await stack.enter_async_context(open_house(url, client, sandbox, "claims", **SETTINGS))
+        held, holder = await stack.enter_async_context(holding(house))
+        for scenario in OUTCOMES:
+            if not names or scenario.__name__ in names:
+                await _record(Recording(held, holder), scenario)
+
+
+async def _record(on: Recording, scenario: Scenario) -> None:
+    name = scenario.__name__
+    workflow_id = await scenario(on, name)
+    history = await on.house.handle(workflow_id).fetch_history()
+    kept = anywhere(json.loads(history.to_json()))
+    (FOLDER / f"{name}.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    print(f"{name}: {len(history.events)} events")
+
+
+if __name__ == "__main__":
+    asyncio.run(record(sys.argv[1:]))
