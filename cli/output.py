@@ -60,7 +60,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, console: Con
     if not rows:
         return
     if console.is_terminal:
-        console.print(_pretty(columns, rows))
+        console.print(_pretty(columns, rows), soft_wrap=False)
         return
     names = [name.removeprefix(">") for name in columns]
     widths = [max(cell_len(row[index]) for row in (names, *rows)) for index in range(len(names))]

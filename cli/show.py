@@ -26,9 +26,9 @@ def show(claim_no: Annotated[str, typer.Argument(metavar="CLAIM_NO")]) -> None:
         claim = await service.post(DETAILS, {"ordNo": found["ordNo"], "claimNo": claim_no})
         audit = await service.get(f"/v1/audit/{found['ordNo']}")
         _print_head(claim, found, settings.timezone)
-        print_goods(claim)
+        _print_goods(claim)
         _print_money(claim, audit, settings.timezone)
-        print_coupons(claim, settings.timezone)
+        _print_coupons(claim, settings.timezone)
         heading("Timeline")
         table(
             ("Step", "Status", "At", "Note"),
@@ -68,7 +68,7 @@ def _print_head(claim: Mapping[str, Any], found: Mapping[str, Any], timezone: st
     )
 
 
-def print_goods(claim: Mapping[str, Any]) -> None:
+def _print_goods(claim: Mapping[str, Any]) -> None:
     heading("Goods")
     table(
         ("Line", "Goods", "Option", ">Units", ">Price"),
@@ -103,7 +103,11 @@ def _print_money(claim: Mapping[str, Any], audit: Mapping[str, Any], timezone: s
             for row in claim["costRowList"]
         ],
     )
-    fields([("Refund", money(claim["totRfdAmt"], currency)), ("Extra payment", money(claim["addPayAmt"], currency))])
+    undone = claim["claimStatCd"] == "REJECTED"
+    sums = [("Refund planned, now void" if undone else "Refund", money(claim["totRfdAmt"], currency))]
+    if claim["addPayAmt"]:
+        sums.append(("Extra payment", money(claim["addPayAmt"], currency)))
+    fields(sums)
     table(
         ("Payment", ">Refund", "State", "Settled by", "Reference", "At"),
         [
@@ -121,8 +125,8 @@ def _print_money(claim: Mapping[str, Any], audit: Mapping[str, Any], timezone: s
     )
 
 
-def print_coupons(claim: Mapping[str, Any], timezone: str) -> None:
-    if not claim["rfdFcstCpnList"]:
+def _print_coupons(claim: Mapping[str, Any], timezone: str) -> None:
+    if not claim["rfdFcstCpnList"] or claim["claimStatCd"] == "REJECTED":
         return
     heading("Coupons due back")
     table(

@@ -116,6 +116,23 @@ async def test_a_lost_workflow_is_resumed(claims: Console, shop: Shop, house: Ho
     assert (again.code, again.err[:5]) == (1, "2010 ")
 
 
+async def test_what_the_sweeper_found_is_listed_and_money_fails_the_audit(claims: Console, house: House) -> None:
+    insert = (
+        "INSERT INTO findings (finding_key, kind, order_no, claim_no, detail) VALUES (:key, :kind, 'O1', 'C1', '{}')"
+    )
+    async with house.engine.begin() as conn:
+        await conn.execute(text(insert), {"key": "quiet/C1", "kind": "quiet"})
+    assert "Found by the sweeper: quiet" in (await claims("stuck")).out
+    assert (await claims("audit")).code == 0
+    async with house.engine.begin() as conn:
+        await conn.execute(text(insert), {"key": "late_refund/C1-1", "kind": "late_refund"})
+    assert "Open findings of the sweeper: 2." in (await claims("stuck")).out
+    ran = await claims("audit")
+    assert (ran.code, "late_refund" in ran.out, "quiet" in ran.out) == (1, True, False)
+    async with house.engine.begin() as conn:
+        await conn.execute(text("DELETE FROM findings"))
+
+
 async def test_show_tells_a_claims_money_and_timeline(claims: Console, shop: Shop, house: House) -> None:
     order_no = await shop.order()
     claim_no = await cancelled(shop, order_no)
@@ -167,9 +184,7 @@ async def off_by_one(house: House, claim_no: str) -> AsyncIterator[None]:
     "arguments",
     [
         ("stuck",),
-        ("audit",),
         ("show", "C1"),
-        ("resume", "C1", "--reason=x"),
         ("resolve", "C1", "--parking=1", "--action=retry", "--reason=x"),
     ],
 )
