@@ -18,7 +18,7 @@ from domain.orders import Means, Order
 from tests.support.broken import MOVEMENTS, broken
 from tests.support.house import House
 from tests.support.orders import basket_coupon, line, order, payment
-from workflows import budgets
+from workflows import attributes, budgets
 
 SETTINGS: Mapping[str, Any] = {"gateway_attempts": 2, "busy_patience": 1, "gateway_read_timeout": 1}
 
@@ -354,18 +354,35 @@ async def test_second_payment_refused_holds_nothing_else_back_and_is_settled_by_
 
 
 async def test_pending_refund_does_not_hide_a_parked_branch(house: House) -> None:
+    """The second payment's first call fails, so that its refund is pending only after the coupon's parking."""
     asked = house.asked(await house.feed(two_cards()), {1: 3})
-    await house.fault("delay", payment=f"{asked.order_no}-2", delay_ms=800)
+    for fault in ("error_before", "pending"):
+        await house.fault(fault, payment=f"{asked.order_no}-2")
     async with broken(house, asked.claim_no, "coupon_movements"):
-        await house.fault("pending", payment=f"{asked.order_no}-1")
         await house.cancel(asked)
         parking = await house.parking(asked.claim_no)
-        await house.eventually(lambda: listed(house, asked, "NeedsOperator = true"), timeout=5)
+
+        async def announced() -> bool:
+            told = "SELECT count(*) FROM notices WHERE claim_no = :no AND event = 'refund_accepted'"
+            return bool(await house.value(told, no=asked.claim_no))
+
+        await house.eventually(announced)
+        assert await shown(house, asked) == ("NEEDS_OPERATOR", True)
     await house.resolve(asked.workflow_id, parking["parking_no"], "retry")
-    await house.eventually(lambda: listed(house, asked, "ClaimStatus = 'REFUND_PENDING' AND NeedsOperator = false"))
-    [refund] = await house.refunds(asked.order_no, "1")
+
+    async def goes_on() -> bool:
+        return await shown(house, asked) == ("REFUND_PENDING", False)
+
+    await house.eventually(goes_on)
+    [refund] = await house.refunds(asked.order_no, "2")
     (await house.gateway.post(f"/refunds/{refund['refundId']}/settle")).raise_for_status()
     await completed(house, asked)
+
+
+async def shown(house: House, asked: OpenCancel) -> tuple[str, bool]:
+    """What the list views are told of the claim."""
+    told = (await house.handle(asked.workflow_id).describe()).typed_search_attributes
+    return told[attributes.CLAIM_STATUS], told[attributes.NEEDS_OPERATOR]
 
 
 async def test_payment_busy_with_another_claim_waits_then_asks_a_person(house: House) -> None:

@@ -122,18 +122,26 @@ class House:
             search_attributes=attributes.at_start(ClaimKind.CANCEL, asked.order_no, asked.claim_no),
         )
         try:
-            return await self.temporal.execute_update_with_start_workflow(
-                CancelOrderWorkflow.accepted,  # type: ignore[arg-type]  # the SDK's overload forgets the coroutine
-                id=asked.digest,
-                start_workflow_operation=start,
-            )
+            async with asyncio.timeout(60):
+                return await self.temporal.execute_update_with_start_workflow(
+                    CancelOrderWorkflow.accepted,  # type: ignore[arg-type]  # the SDK's overload forgets the coroutine
+                    id=asked.digest,
+                    start_workflow_operation=start,
+                )
         except WorkflowUpdateFailedError as failed:
             raise from_failure(failed.cause) or failed from failed
 
     def asked_change(
-        self, order_no: str, line_no: int, variant_no: str, *, goods_no: str = "GOODS1", **changes: Any
+        self,
+        order_no: str,
+        line_no: int,
+        variant_no: str,
+        *,
+        goods_no: str = "GOODS1",
+        key: str | None = None,
+        **changes: Any,
     ) -> OpenChange:
-        key = uuid.uuid4().hex
+        key = key or uuid.uuid4().hex
         asked = OpenChange(
             claim_no=f"C-{order_no}-{key[:8]}",
             order_no=order_no,
@@ -158,13 +166,15 @@ class House:
             task_queue=self.settings.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            search_attributes=attributes.at_start(ClaimKind.OPTION_CHANGE, asked.order_no, asked.claim_no),
         )
         try:
-            return await self.temporal.execute_update_with_start_workflow(
-                ChangeOptionWorkflow.changed,  # type: ignore[arg-type]  # as above
-                id=asked.digest,
-                start_workflow_operation=start,
-            )
+            async with asyncio.timeout(60):
+                return await self.temporal.execute_update_with_start_workflow(
+                    ChangeOptionWorkflow.changed,  # type: ignore[arg-type]  # as above
+                    id=asked.digest,
+                    start_workflow_operation=start,
+                )
         except WorkflowUpdateFailedError as failed:
             raise from_failure(failed.cause) or failed from failed
 
@@ -298,6 +308,6 @@ async def working(house: House, **options: Any) -> AsyncIterator[None]:
         serving = bootstrap.activities(house.settings, engine, house.temporal, gateways, channels)
         async with bootstrap.worker(house.settings, house.temporal, serving, **options):
             yield
-    # Workflows still open leave their coroutines behind. Collected inside ast.parse (pytest's report of a failure), they
-    # make CPython 3.11 raise SystemError: recursion depth mismatch.
+    # Workflows still open leave their coroutines behind. Collected inside ast.parse (pytest's report of a failure),
+    # they make CPython 3.11 raise SystemError: recursion depth mismatch.
     gc.collect()
