@@ -36,6 +36,8 @@ _log = structlog.get_logger()
 
 _RECONNECT_SECONDS = 1.5
 _RECONNECT_PAUSE = 0.1
+_FIRST_LOOK_SECONDS = 0.05
+_LONGEST_LOOK_SECONDS = 1.0
 _OPEN_SECONDS = 5.0
 """How long an opening that began in time may still take: `workflows.budgets.OPEN`."""
 
@@ -77,7 +79,7 @@ class Acceptance:
         """
         try:
             async with asyncio.timeout(self._patience):
-                return await self._ask(start)
+                return await self._answer(start, look_up)
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
             raise Refusal(Code.UNCONFIRMED, "request.unconfirmed", claim_no=None) from error
         except WorkflowUpdateFailedError as error:
@@ -85,14 +87,35 @@ class Acceptance:
             if refusal is not None:
                 raise refusal from error
             _log.warning("update failed without a refusal", claim_no=start.claim_no, cause=str(error.cause))
-        except WorkflowAlreadyStartedError:
-            _log.info("workflow is there, this update is not", claim_no=start.claim_no)
         except RPCError as error:
             _log.warning("temporal call failed", claim_no=start.claim_no, status=str(error.status), cause=error.message)
             if never_sent(error):
                 raise Refusal(Code.UNAVAILABLE, "temporal.away") from error
             raise Refusal(Code.UNCONFIRMED, "request.unconfirmed") from error
         return await self._from_ledger(start, look_up)
+
+    async def _answer(self, start: Start[Result], look_up: Callable[[], Awaitable[Result | None]]) -> Result:
+        """The answer of the workflow, or of the ledger where the workflow is there but does not know this update.
+
+        A start becomes known a moment before its update: an equal request that falls between the two asks again, once
+        more when the workflow has ended meanwhile. A run that never will know it (resumed, reset) is heard through the
+        ledger.
+        """
+        pause = _FIRST_LOOK_SECONDS
+        ended = False
+        while True:
+            try:
+                return await self._ask(start)
+            except WorkflowAlreadyStartedError:
+                _log.info("workflow is there, this update is not", claim_no=start.claim_no)
+            answer = await look_up()
+            if answer is not None:
+                return answer
+            if ended:
+                return await self._from_ledger(start, look_up)
+            ended = not await self._runs(await self._temporal.client(), start)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_LOOK_SECONDS)
 
     async def _ask(self, start: Start[Result]) -> Result:
         """One call; repeated only while no connection can be made, since then nothing was sent."""
@@ -127,7 +150,7 @@ class Acceptance:
         )
 
     async def _from_ledger(self, start: Start[Result], look_up: Callable[[], Awaitable[Result | None]]) -> Result:
-        """The workflow is there but does not know this update: another body, a resumed run, or one ended too early."""
+        """The workflow ended without this answer: what the claims table knows, else whether to repeat."""
         answer = await look_up()
         if answer is not None:
             return answer

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from temporalio.client import Client
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from api.tokens import Role
 from tests.api.shop import CANCEL, DETAILS, POPUP, QUOTE, Shop, card, group, line, select
@@ -70,6 +72,25 @@ async def test_fifty_equal_calls_at_once_are_one_claim(shop: Shop, me: dict[str,
     assert await house.value("SELECT count(*) FROM claims WHERE order_no = :no", no=order_no) == 1
     repeated = payload(await shop.call(CANCEL, asked, me, key="the same"))
     assert repeated == told[0]
+
+
+async def test_an_equal_call_between_the_start_and_its_update_gets_the_same_answer(
+    shop: Shop, me: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_no = await shop.order()
+    ask = Client.execute_update_with_start_workflow
+    first: list[asyncio.Task[Any]] = []
+
+    async def a_moment_too_early(client: Client, update: Any, **call: Any) -> Any:
+        if first:
+            return await ask(client, update, **call)
+        first.append(asyncio.create_task(ask(client, update, **call)))
+        # What the server answers while it knows the other's start and not yet its update.
+        raise WorkflowAlreadyStartedError("the same", "CancelOrderWorkflow")
+
+    monkeypatch.setattr(Client, "execute_update_with_start_workflow", a_moment_too_early)
+    told = payload(await shop.call(CANCEL, select(order_no, {1: 1}), me, key="the same"))
+    assert told["claimNo"] == (await first[0]).claim_no
 
 
 async def test_fifty_keys_for_one_unit_are_one_claim_and_49_refusals(
