@@ -92,10 +92,9 @@ class ClaimActivities:
         with database_errors():
             async with self._engine.begin() as conn:
                 refused = await self._open(conn, asked)
-            if refused is not None:
-                raise to_failure(refused)
-            async with self._engine.connect() as conn:
-                return Begun(standing=await claims.standing(conn, asked.claim_no), pace=self._pace)
+                if refused is None:
+                    return Begun(standing=await claims.standing(conn, asked.claim_no), pace=self._pace)
+            raise to_failure(refused)
 
     async def _open(self, conn: Connection, asked: OpenCancel) -> Refusal | None:
         """Open, or answer why not. A refusal is answered, not raised: its tombstone must be committed."""

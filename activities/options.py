@@ -59,10 +59,9 @@ class OptionActivities:
         with database_errors():
             async with self._engine.begin() as conn:
                 refused = await self._open(conn, asked)
-            if refused is not None:
-                raise to_failure(refused)
-            async with self._engine.connect() as conn:
-                return Begun(standing=await claims.standing(conn, asked.claim_no), pace=self._pace)
+                if refused is None:
+                    return Begun(standing=await claims.standing(conn, asked.claim_no), pace=self._pace)
+            raise to_failure(refused)
 
     async def _open(self, conn: Connection, asked: OpenChange) -> Refusal | None:
         if not await lock_order(conn, asked.order_no):

@@ -118,9 +118,11 @@ class SettlementActivities:
             await claims.restate(conn, head.claim_no)
             return Settled()
         await claims.decide(conn, head)
-        await claims.set_step_unless_skipped(conn, head.claim_no, Step.REFUND, StepStatus.DONE)
-        await claims.set_step(conn, head.claim_no, Step.COMPLETE, StepStatus.DONE)
-        await claims.set_step(conn, head.claim_no, Step.NOTIFY, StepStatus.RUNNING)
+        await claims.set_steps(
+            conn,
+            head.claim_no,
+            {Step.REFUND: StepStatus.DONE, Step.COMPLETE: StepStatus.DONE, Step.NOTIFY: StepStatus.RUNNING},
+        )
         await claims.add_event(conn, head.claim_no, head.order_no, "claim.completed", step=Step.COMPLETE)
         await claims.close(conn, head.claim_no)
         await claims.restate(conn, head.claim_no)

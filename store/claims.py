@@ -6,13 +6,28 @@ of the order's currency.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, exists, func, literal, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    literal_column,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import (
@@ -34,7 +49,6 @@ from domain.standing import LegStanding, Standing
 from store.fence import ClaimHead
 from store.rows import dump_rows, insert_rows
 from store.tables import (
-    LAST_STEP_OPEN,
     claim_costs,
     claim_coupons,
     claim_events,
@@ -323,6 +337,24 @@ async def set_step(
     )
 
 
+async def set_steps(conn: AsyncConnection, claim_no: str, statuses: Mapping[Step, StepStatus]) -> None:
+    """Record where several steps stand, in one statement; one that was skipped stays so."""
+    await conn.execute(
+        text(
+            """
+            UPDATE claim_steps AS step SET status = given.status, note = NULL, at = clock_timestamp()
+            FROM unnest(CAST(:steps AS text[]), CAST(:statuses AS text[])) AS given (step, status)
+            WHERE step.claim_no = :claim_no AND step.step = given.step AND step.status <> 'SKIPPED'
+            """
+        ),
+        {
+            "claim_no": claim_no,
+            "steps": [step.value for step in statuses],
+            "statuses": [status.value for status in statuses.values()],
+        },
+    )
+
+
 async def set_step_unless_skipped(conn: AsyncConnection, claim_no: str, step: Step, status: StepStatus) -> None:
     """As `set_step`, but a step that was skipped stays so."""
     await conn.execute(
@@ -332,6 +364,9 @@ async def set_step_unless_skipped(conn: AsyncConnection, claim_no: str, step: St
         )
         .values(status=status, at=func.clock_timestamp())
     )
+
+
+_ADD_EVENT = insert(claim_events)
 
 
 async def add_event(
@@ -345,11 +380,8 @@ async def add_event(
     **facts: str | int | bool | None,
 ) -> None:
     """Append to the claim's timeline. `event` is a stable slug; `facts` are JSON values without personal data."""
-    await conn.execute(
-        insert(claim_events).values(
-            claim_no=claim_no, order_no=order_no, event=event, actor=actor, step=step, facts=facts
-        )
-    )
+    told = {"claim_no": claim_no, "order_no": order_no, "event": event, "actor": actor, "step": step, "facts": facts}
+    await conn.execute(_ADD_EVENT, told)
 
 
 async def decide(conn: AsyncConnection, head: ClaimHead) -> None:
@@ -358,38 +390,50 @@ async def decide(conn: AsyncConnection, head: ClaimHead) -> None:
     Called in the transaction that writes the first thing given back. Lines of which no unit is left are cancelled from
     here on, since nothing can be undone any more.
     """
-    marked = await conn.execute(
-        update(claims)
-        .where(claims.c.claim_no == head.claim_no, ~claims.c.decided)
-        .values(decided=True, decided_at=func.clock_timestamp())
-        .returning(claims.c.claim_no)
-    )
-    if marked.scalar_one_or_none() is None:
+    if head.decided:
         return
-    if head.kind is ClaimKind.CANCEL:
-        await conn.execute(
-            text(
-                """
-                UPDATE order_lines AS line SET status = :cancelled
-                FROM (SELECT gone.line_no, sum(gone.quantity) AS quantity
-                      FROM claim_lines AS gone
-                      JOIN claims AS claim ON claim.claim_no = gone.claim_no AND claim.kind = 'CANCEL'
-                      WHERE gone.order_no = :order_no AND gone.live
-                      GROUP BY gone.line_no) AS taken
-                WHERE line.order_no = :order_no AND line.line_no = taken.line_no AND line.quantity = taken.quantity
-                """
-            ),
-            {"order_no": head.order_no, "cancelled": LineStatus.CANCELLED.value},
-        )
-    await add_event(conn, head.claim_no, head.order_no, "claim.decided")
+    await conn.execute(
+        _DECIDE, {"claim_no": head.claim_no, "order_no": head.order_no, "cancelled": LineStatus.CANCELLED.value}
+    )
+
+
+_DECIDE = text(
+    """
+    WITH marked AS (
+        UPDATE claims SET decided = true, decided_at = clock_timestamp()
+        WHERE claim_no = :claim_no AND NOT decided
+        RETURNING claim_no, order_no, kind
+    ), cancelled AS (
+        UPDATE order_lines AS line SET status = :cancelled
+        FROM marked,
+             (SELECT gone.line_no, sum(gone.quantity) AS quantity
+              FROM claim_lines AS gone
+              JOIN claims AS claim ON claim.claim_no = gone.claim_no AND claim.kind = 'CANCEL'
+              WHERE gone.order_no = :order_no AND gone.live
+              GROUP BY gone.line_no) AS taken
+        WHERE marked.kind = 'CANCEL'
+          AND line.order_no = :order_no AND line.line_no = taken.line_no AND line.quantity = taken.quantity
+    )
+    INSERT INTO claim_events (claim_no, order_no, actor, event)
+    SELECT claim_no, order_no, 'system', 'claim.decided' FROM marked
+    """
+)
 
 
 async def restate(conn: AsyncConnection, claim_no: str) -> ClaimStatus:
     """Derive the claim's status from its rows. The last statement of every step's transaction, and the only writer."""
-    parked = exists().where(parkings.c.claim_no == claim_no, parkings.c.closed_at.is_(None))
-    pending = exists().where(refund_legs.c.claim_no == claim_no, refund_legs.c.state == LegState.PENDING)
-    unanswered = exists().where(refund_attempts.c.claim_no == claim_no, refund_attempts.c.state == AttemptState.SENT)
-    notice_failed = exists().where(notices.c.claim_no == claim_no, notices.c.state == NoticeState.FAILED)
+    stated = await conn.execute(_RESTATE, {"of_claim": claim_no})
+    return ClaimStatus(stated.scalar_one())
+
+
+_CLAIM_NO = bindparam("of_claim", type_=Text)
+
+
+def _restate() -> Update:
+    parked = exists().where(parkings.c.claim_no == _CLAIM_NO, parkings.c.closed_at.is_(None))
+    pending = exists().where(refund_legs.c.claim_no == _CLAIM_NO, refund_legs.c.state == LegState.PENDING)
+    unanswered = exists().where(refund_attempts.c.claim_no == _CLAIM_NO, refund_attempts.c.state == AttemptState.SENT)
+    notice_failed = exists().where(notices.c.claim_no == _CLAIM_NO, notices.c.state == NoticeState.FAILED)
     closed = claims.c.closed_at.is_not(None)
     undoing = claims.c.direction == Direction.UNDOING
     status = case(
@@ -403,66 +447,62 @@ async def restate(conn: AsyncConnection, claim_no: str) -> ClaimStatus:
         (and_(claims.c.decided, claims.c.kind == ClaimKind.CANCEL), ClaimStatus.REFUNDING.value),
         else_=literal(ClaimStatus.ACCEPTED.value),
     )
-    stated = await conn.execute(
+    return (
         update(claims)
-        .where(claims.c.claim_no == claim_no)
+        .where(claims.c.claim_no == _CLAIM_NO)
         .values(status=status, moved_at=func.clock_timestamp())
         .returning(claims.c.status)
     )
-    return ClaimStatus(stated.scalar_one())
+
+
+_RESTATE = _restate()
 
 
 async def standing(conn: AsyncConnection, claim_no: str) -> Standing:
-    """Where the claim stands. Raises NoResultFound when there is no such claim."""
-    head = (
-        await conn.execute(
-            select(
-                claims.c.order_no,
-                claims.c.kind,
-                claims.c.direction,
-                claims.c.decided,
-                claims.c.status,
-                claims.c.refund,
-                claims.c.extra,
-                claims.c.currency,
-            ).where(claims.c.claim_no == claim_no)
-        )
-    ).one()
-    legs = await conn.execute(
-        select(
-            refund_legs.c.leg_id, refund_legs.c.gateway, refund_legs.c.means, refund_legs.c.amount, refund_legs.c.state
-        )
-        .where(refund_legs.c.claim_no == claim_no)
-        .order_by(refund_legs.c.position)
-    )
-    steps = await conn.execute(
-        select(claim_steps.c.step, claim_steps.c.status)
-        .where(claim_steps.c.claim_no == claim_no)
-        .order_by(claim_steps.c.position)
-    )
+    """Where the claim stands, in one statement. Raises NoResultFound when there is no such claim."""
+    row = (await conn.execute(_STANDING, {"of_claim": claim_no})).one()
     return Standing(
         claim_no=claim_no,
-        order_no=head.order_no,
-        kind=ClaimKind(head.kind),
-        direction=Direction(head.direction),
-        decided=head.decided,
-        status=ClaimStatus(head.status),
-        refund=head.refund,
-        extra=head.extra,
-        currency=head.currency,
+        order_no=row.order_no,
+        kind=ClaimKind(row.kind),
+        direction=Direction(row.direction),
+        decided=row.decided,
+        status=ClaimStatus(row.status),
+        refund=row.refund,
+        extra=row.extra,
+        currency=row.currency,
         legs=tuple(
-            LegStanding(row.leg_id, row.gateway, Means(row.means), row.amount, LegState(row.state)) for row in legs
+            LegStanding(leg_id, gateway, Means(means), amount, LegState(state))
+            for leg_id, gateway, means, amount, state in row.legs
         ),
-        steps={Step(row.step): StepStatus(row.status) for row in steps},
+        steps={Step(step): StepStatus(status) for step, status in row.steps},
     )
 
 
-async def is_over(conn: AsyncConnection, claim_no: str) -> bool:
-    """Whether nothing of the claim is left to do. A final claim is not over before its customer was told."""
-    asked = select(
-        ~exists(select(claim_steps.c.claim_no).where(claim_steps.c.claim_no == claim_no, text(LAST_STEP_OPEN)))
+def _standing() -> Select[Any]:
+    leg, step = refund_legs.c, claim_steps.c
+    legs = func.json_agg(
+        aggregate_order_by(
+            func.json_build_array(leg.leg_id, leg.gateway, leg.means, leg.amount, leg.state), leg.position
+        )
     )
-    return bool((await conn.execute(asked)).scalar_one())
+    steps = func.json_agg(aggregate_order_by(func.json_build_array(step.step, step.status), step.position))
+    nothing: ColumnElement[Any] = literal_column("'[]'")
+    return select(
+        claims.c.order_no,
+        claims.c.kind,
+        claims.c.direction,
+        claims.c.decided,
+        claims.c.status,
+        claims.c.refund,
+        claims.c.extra,
+        claims.c.currency,
+        select(func.coalesce(legs, nothing)).where(leg.claim_no == _CLAIM_NO).scalar_subquery().label("legs"),
+        select(func.coalesce(steps, nothing)).where(step.claim_no == _CLAIM_NO).scalar_subquery().label("steps"),
+    ).where(claims.c.claim_no == _CLAIM_NO)
+
+
+_STANDING = _standing()
 
 
 async def notice_failed(conn: AsyncConnection, claim_no: str) -> bool:
@@ -519,11 +559,17 @@ async def free(conn: AsyncConnection, head: ClaimHead) -> None:
 
 async def close(conn: AsyncConnection, claim_no: str) -> None:
     """The claim is final: no parking of it stays open. Its status follows by `restate`."""
-    await conn.execute(update(claims).where(claims.c.claim_no == claim_no).values(closed_at=func.clock_timestamp()))
     await conn.execute(
-        update(parkings)
-        .where(parkings.c.claim_no == claim_no, parkings.c.closed_at.is_(None))
-        .values(closed_at=func.clock_timestamp(), closed_by="final")
+        text(
+            """
+            WITH closed AS (
+                UPDATE claims SET closed_at = clock_timestamp() WHERE claim_no = :claim_no
+            )
+            UPDATE parkings SET closed_at = clock_timestamp(), closed_by = 'final'
+            WHERE claim_no = :claim_no AND closed_at IS NULL
+            """
+        ),
+        {"claim_no": claim_no},
     )
 
 

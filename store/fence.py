@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Text, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import ClaimKind, ClaimStatus, Direction
@@ -49,31 +49,11 @@ async def enter(
     than `direction`. With `direction` None any claim that exists is answered, for the few transactions that only
     record what became known.
     """
-    order_of_claim = select(claims.c.order_no).where(claims.c.claim_no == claim_no).scalar_subquery()
-    locked = await conn.execute(
-        select(orders.c.order_no, orders.c.member_no).where(orders.c.order_no == order_of_claim).with_for_update()
-    )
-    owner = locked.one_or_none()
+    owner = (await conn.execute(_LOCK_ORDER_OF_CLAIM, {"of_claim": claim_no})).one_or_none()
     if owner is None:
         return None
     # A statement of its own: under READ COMMITTED it sees what committed while this one waited for the lock.
-    row = (
-        await conn.execute(
-            select(
-                claims.c.claim_no,
-                claims.c.order_no,
-                claims.c.kind,
-                claims.c.direction,
-                claims.c.decided,
-                claims.c.status,
-                claims.c.refund,
-                claims.c.currency,
-                claims.c.language,
-                claims.c.refusal_code,
-                claims.c.refusal_reason,
-            ).where(claims.c.claim_no == claim_no)
-        )
-    ).one()
+    row = (await conn.execute(_HEAD, {"of_claim": claim_no})).one()
     head = ClaimHead(
         claim_no=row.claim_no,
         order_no=row.order_no,
@@ -93,3 +73,24 @@ async def enter(
     if head.direction is not direction or head.status is ClaimStatus.REJECTED:
         return None
     return head
+
+
+_CLAIM_NO = bindparam("of_claim", type_=Text)
+_LOCK_ORDER_OF_CLAIM = (
+    select(orders.c.order_no, orders.c.member_no)
+    .where(orders.c.order_no == select(claims.c.order_no).where(claims.c.claim_no == _CLAIM_NO).scalar_subquery())
+    .with_for_update()
+)
+_HEAD = select(
+    claims.c.claim_no,
+    claims.c.order_no,
+    claims.c.kind,
+    claims.c.direction,
+    claims.c.decided,
+    claims.c.status,
+    claims.c.refund,
+    claims.c.currency,
+    claims.c.language,
+    claims.c.refusal_code,
+    claims.c.refusal_reason,
+).where(claims.c.claim_no == _CLAIM_NO)
