@@ -121,6 +121,24 @@ async def test_cancel_requested_at_every_step(holds: tuple[House, Holder], step:
     assert await cancel_requests(house, asked.claim_no) == [(undone, None if undone else "claim.decided")]
 
 
+@pytest.mark.parametrize("when", list(When))
+@pytest.mark.parametrize("step", ["turn_back", "undo_open", "conclude"])
+async def test_cancel_requested_while_the_claim_is_undone(holds: tuple[House, Holder], step: str, when: When) -> None:
+    """The undo goes on to its end; nothing is left for the request to do but to be kept in the audit."""
+    house, holder = holds
+    order_no = await house.feed(mixed())
+    await house.fault("refuse", payment=f"{order_no}-1")
+    asked = house.asked(order_no, {1: 2})
+    with holder.hold(asked.workflow_id, step, when) as held:
+        await house.cancel(asked)
+        await asyncio.wait_for(held.reached.wait(), 20)
+        await house.handle(asked.workflow_id).cancel(reason="the customer changed her mind")
+    status = (await house.outcome(asked.workflow_id))["status"]
+    await consistent(house, asked, status, 15_500)
+    assert status == "REJECTED"
+    assert await cancel_requests(house, asked.claim_no) == [(False, "claim.turned_back")]
+
+
 FAULTS: Mapping[tuple[str, int | None], str] = {
     ("delay", 300): "COMPLETED",
     ("delay", LATE_MS): "COMPLETED",
@@ -406,6 +424,89 @@ async def _trace(house: House, claim_no: str) -> list[Mapping[str, Any]]:
     ):
         traced += await house.rows(statement, no=claim_no)
     return traced
+
+
+async def test_lost_by_its_heartbeat_and_going_on(holds: tuple[House, Holder]) -> None:
+    """The server gives the activity up and runs it again; the first copy goes on when the claim is over."""
+
+    async def lost(when: When) -> None:
+        house, holder = holds
+        asked = house.asked(await house.feed(mixed()), {1: 2})
+        with holder.hold(asked.workflow_id, "refund", when) as held:
+            await house.cancel(asked)
+            await asyncio.wait_for(held.reached.wait(), 20)
+            status = (await house.outcome(asked.workflow_id))["status"]
+            written = await _trace(house, asked.claim_no)
+        await asyncio.wait_for(held.over.wait(), 20)
+        assert await _trace(house, asked.claim_no) == written
+        await consistent(house, asked, status, 15_500)
+        assert status == "COMPLETED"
+
+    await asyncio.gather(lost(When.BEFORE), lost(When.AFTER))
+
+
+# --- a run that takes over while an outcome is unknown --------------------------------------------------------------
+
+
+def two_cards() -> Order:
+    return order(
+        line(1, 10_000, 2),
+        payments=[payment("1", 10_000), payment("2", 10_000)],
+        member_no=f"M{next(_names)}",
+    )
+
+
+async def taken_over(house: House, asked: OpenCancel) -> None:
+    """Terminate the claim's run, its first refund on the way, and resume it."""
+    await house.handle(asked.workflow_id).terminate(reason="by mistake")
+    await house.resume(asked.claim_no, asked.workflow_id)
+
+
+async def test_resumed_with_a_second_payment_that_can_not_be_refunded_any_more(house: House) -> None:
+    """The check would refuse the claim, but the first refund may have been carried out: that is looked up before."""
+    order_no = await house.feed(two_cards())
+    await house.fault("late", payment=f"{order_no}-1", delay_ms=LATE_MS)
+    asked = house.asked(order_no, {1: 2})
+    await house.cancel(asked)
+    await house.eventually(lambda: _no_faults(house))
+    elsewhere = {"amount": 1, "reference": "by another system"}
+    key = {"Idempotency-Key": asked.claim_no}
+    (await house.gateway.post(f"/payments/{order_no}-2/refunds", json=elsewhere, headers=key)).raise_for_status()
+    await taken_over(house, asked)
+    parking = await house.parking(asked.claim_no)
+    assert (parking["cause"], parking["part"]) == ("PSP_CONFLICT", f"{asked.claim_no}-2")
+    assert [one["amount"] for one in await house.refunds(order_no, "1")] == [10_000]
+    await house.resolve(asked.workflow_id, parking["parking_no"], "settle", evidence="bank transfer 4711")
+    assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
+
+
+async def test_resumed_with_the_gateway_down_and_a_cancel_request_waits_for_one_person_once(house: House) -> None:
+    order_no = await house.feed(two_cards())
+    await house.fault("late", payment=f"{order_no}-1", delay_ms=LATE_MS)
+    asked = house.asked(order_no, {1: 2})
+    await house.cancel(asked)
+    await house.eventually(lambda: _no_faults(house))
+    await house.fault("down")
+    await house.parking(asked.claim_no)
+    await taken_over(house, asked)
+
+    async def parkings() -> int:
+        return int(await house.value("SELECT count(*) FROM parkings WHERE claim_no = :no", no=asked.claim_no))
+
+    async def parked(times: int) -> bool:
+        open_now = "SELECT count(*) FROM parkings WHERE claim_no = :no AND closed_at IS NULL"
+        return await parkings() >= times and bool(await house.value(open_now, no=asked.claim_no))
+
+    await house.eventually(lambda: parked(2))
+    await house.handle(asked.workflow_id).cancel(reason="stop")
+    await house.eventually(lambda: parked(3))
+    await house.resolve(asked.workflow_id, await parking_no(house, asked), "retry")
+    await house.eventually(lambda: parked(4))
+    assert await parkings() == 4
+    await house.mend()
+    await house.resolve(asked.workflow_id, await parking_no(house, asked), "retry")
+    assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
+    assert await cancel_requests(house, asked.claim_no) == [(False, "claim.decided")]
 
 
 # --- a step that commits after its undo -------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ class Hold:
     when: When
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     go: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """The activity that was held has ended."""
 
     def fits(self, when: When) -> bool:
         info = activity.info()
@@ -54,11 +56,12 @@ class Holder(ClientInterceptor, WorkerInterceptor):
         finally:
             held.go.set()
 
-    async def stop(self, when: When) -> None:
-        for hold in self.holds:
-            if hold.fits(when):
-                hold.reached.set()
-                await hold.go.wait()
+    async def stop(self, when: When) -> list[Hold]:
+        held = [hold for hold in self.holds if hold.fits(when)]
+        for hold in held:
+            hold.reached.set()
+            await hold.go.wait()
+        return held
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
         return _Holding(next, self)
@@ -70,10 +73,14 @@ class _Holding(ActivityInboundInterceptor):
         self._holder = holder
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
-        await self._holder.stop(When.BEFORE)
-        answer = await super().execute_activity(input)
-        await self._holder.stop(When.AFTER)
-        return answer
+        held = await self._holder.stop(When.BEFORE)
+        try:
+            answer = await super().execute_activity(input)
+            held += await self._holder.stop(When.AFTER)
+            return answer
+        finally:
+            for hold in held:
+                hold.over.set()
 
 
 @asynccontextmanager
