@@ -49,6 +49,7 @@ from domain.standing import LegStanding, Standing
 from store.fence import ClaimHead
 from store.rows import dump_rows, insert_rows
 from store.tables import (
+    LAST_STEP_OPEN,
     claim_costs,
     claim_coupons,
     claim_events,
@@ -503,6 +504,14 @@ def _standing() -> Select[Any]:
 
 
 _STANDING = _standing()
+
+
+async def is_over(conn: AsyncConnection, claim_no: str) -> bool:
+    """Whether nothing of the claim is left to do. A final claim is not over before its customer was told."""
+    asked = select(
+        ~exists(select(claim_steps.c.claim_no).where(claim_steps.c.claim_no == claim_no, text(LAST_STEP_OPEN)))
+    )
+    return bool((await conn.execute(asked)).scalar_one())
 
 
 async def notice_failed(conn: AsyncConnection, claim_no: str) -> bool:
