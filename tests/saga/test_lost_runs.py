@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.house import House
 from tests.support.once import happened_once
-from tests.support.places import PLACES, Place, mixed, partly, two_cards
+from tests.support.places import CHANGES, OPENING, PLACES, Place, mixed, partly, two_cards
 from tests.support.runs import completed_tasks, reset
 from tests.support.stage import Claim, Stage
 from workflows.sweep import SweepWorkflow
@@ -18,7 +18,9 @@ from workflows.sweep import SweepWorkflow
 MAILS = 2
 """A mail may go out a second time under its id when its first sender was given up while it went on."""
 
-OPENING = {"opening-not-committed", "opened-unheard"}
+EVERYWHERE = [*PLACES, *CHANGES]
+OPENED = [place for place in PLACES if place.name not in OPENING]
+"""Where a workflow has completed a task that it can be reset to. A change does all but its notices in its first one."""
 
 
 @pytest.fixture(scope="module")
@@ -27,24 +29,24 @@ async def terminated(stage: Stage) -> tuple[Mapping[str, Claim], set[str]]:
 
     Their worker lives: the steps that they stood in go on and end, when their workflow is gone, beside the resumed one.
     """
-    claims = await stage.play()
+    claims = await stage.play(EVERYWHERE)
     for claim in claims.values():
         await stage.house.handle(claim.asked.workflow_id).terminate("test")
     found = await sweep(stage.house)
     await stage.let_go()
     for claim in claims.values():
         if await opened(stage.house, claim):
-            await stage.house.resume(claim.asked.claim_no, claim.asked.workflow_id)
+            await stage.resume(claim)
     return claims, {name for name, claim in claims.items() if claim.asked.claim_no in found}
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+@pytest.mark.parametrize("place", EVERYWHERE, ids=lambda place: place.name)
 async def test_workflow_terminated(
     place: Place, stage: Stage, terminated: tuple[Mapping[str, Claim], set[str]]
 ) -> None:
     claims, found = terminated
     claim = claims[place.name]
-    await asyncio.gather(claim.accepted, return_exceptions=True)
+    await asyncio.gather(claim.answer, return_exceptions=True)
     if not await opened(stage.house, claim):
         assert place.name in OPENING
         assert await stage.house.refunds(claim.asked.order_no) == []
@@ -67,7 +69,7 @@ async def reset_there(stage: Stage) -> Mapping[str, Claim]:
 
     One that is being opened has no task yet that it could be reset to.
     """
-    claims = await stage.play([place for place in PLACES if place.name not in OPENING])
+    claims = await stage.play(OPENED)
     for claim in claims.values():
         newest = (await completed_tasks(stage.house.temporal, claim.asked.workflow_id))[-1]
         await reset(stage.house.temporal, claim.asked.workflow_id, newest)
@@ -75,10 +77,10 @@ async def reset_there(stage: Stage) -> Mapping[str, Claim]:
     return claims
 
 
-@pytest.mark.parametrize("place", [one for one in PLACES if one.name not in OPENING], ids=lambda place: place.name)
+@pytest.mark.parametrize("place", OPENED, ids=lambda place: place.name)
 async def test_workflow_reset(place: Place, stage: Stage, reset_there: Mapping[str, Claim]) -> None:
     claim = reset_there[place.name]
-    await asyncio.gather(claim.accepted, return_exceptions=True)
+    await asyncio.gather(claim.answer, return_exceptions=True)
     assert (await stage.house.outcome(claim.asked.workflow_id))["status"] == place.ends
     await happened_once(stage.house, claim, mails=MAILS)
 
@@ -90,13 +92,14 @@ async def test_workflow_reset(place: Place, stage: Stage, reset_there: Mapping[s
         Place("reset-when-completed-mixed", of=mixed),
         Place("reset-when-completed-two-cards", of=two_cards),
         Place("reset-when-rejected", fault="refuse", ends="REJECTED"),
+        Place("reset-when-changed", changes=True),
     ],
     ids=lambda place: place.name,
 )
 async def test_reset_to_every_task_when_all_is_over(place: Place, stage: Stage) -> None:
     claim = (await stage.play([place]))[place.name]
     workflow_id = claim.asked.workflow_id
-    await claim.accepted
+    await claim.answer
     await stage.house.outcome(workflow_id)
     first = (await stage.house.handle(workflow_id).describe()).run_id
     tasks = await completed_tasks(stage.house.temporal, workflow_id, first)

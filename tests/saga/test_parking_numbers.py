@@ -37,7 +37,8 @@ class Desk:
         """Command a retry, under an update id of its own unless `ref` repeats one; answers what came of it."""
         command = OperatorCommand(parking_no=parking_no, action="retry", reason="test", actor="Lee")
         try:
-            await self.house.handle(self.workflow_id).execute_update("resolve", command, id=ref or uuid.uuid4().hex)
+            async with asyncio.timeout(30):
+                await self.house.handle(self.workflow_id).execute_update("resolve", command, id=ref or uuid.uuid4().hex)
         except WorkflowUpdateFailedError as failed:
             cause = failed.cause
             assert isinstance(cause, ApplicationError)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from tests.support.house import House
-from tests.support.places import REFUND, STOCK, UNITS
+from tests.support.places import NEW, OLD, REFUND, STOCK, UNITS
 from tests.support.stage import Claim
 
 ONCE = {
     "COMPLETED": ("claim.opened", "claim.decided", "coupons.returned", "stock.returned", "claim.completed"),
     "REJECTED": ("claim.opened", "refund.refused", "claim.turned_back", "claim.rejected"),
 }
+
+CHANGED_ONCE = ("change.opened", "variant.reserved", "line.changed", "stock.returned", "claim.decided")
 
 
 async def happened_once(house: House, claim: Claim, *, mails: int = 1) -> None:
@@ -21,10 +23,15 @@ async def happened_once(house: House, claim: Claim, *, mails: int = 1) -> None:
     assert await house.status(asked.claim_no) == ends
     told = await house.rows("SELECT event FROM claim_events WHERE claim_no = :no", no=asked.claim_no)
     events = [one["event"] for one in told]
-    assert {one: events.count(one) for one in ONCE[ends]} == dict.fromkeys(ONCE[ends], 1)
-    await _money_moved_once(house, claim)
-    await _goods_moved_once(house, claim)
-    await _told_once(house, claim, mails)
+    once = CHANGED_ONCE if claim.place.changes else ONCE[ends]
+    assert {one: events.count(one) for one in once} == dict.fromkeys(once, 1)
+    if claim.place.changes:
+        await _variants_moved_once(house, claim)
+        await _told_once(house, claim, "option_changed", mails)
+    else:
+        await _money_moved_once(house, claim)
+        await _goods_moved_once(house, claim)
+        await _told_once(house, claim, ends.lower(), mails)
     assert not await house.rows("SELECT 1 FROM parkings WHERE claim_no = :no", no=asked.claim_no)
     assert not await house.rows(
         "SELECT 1 FROM refund_attempts WHERE claim_no = :no AND state = 'SENT'", no=asked.claim_no
@@ -60,11 +67,18 @@ async def _goods_moved_once(house: House, claim: Claim) -> None:
         assert moved == (1 if completed else 0)
 
 
-async def _told_once(house: House, claim: Claim, most: int) -> None:
+async def _variants_moved_once(house: House, claim: Claim) -> None:
+    line = "SELECT variant_no FROM order_lines WHERE order_no = :no AND line_no = 2"
+    assert await house.value(line, no=claim.asked.order_no) == NEW
+    assert await house.stock(f"{claim.name}-2", OLD) == STOCK + 1
+    assert await house.stock(f"{claim.name}-2", NEW) == STOCK - 1
+    assert await house.refunds(claim.asked.order_no) == []
+
+
+async def _told_once(house: House, claim: Claim, happened: str, most: int) -> None:
     notices = await house.rows(
         "SELECT channel, event, state FROM notices WHERE claim_no = :no", no=claim.asked.claim_no
     )
-    happened = claim.place.ends.lower()
     assert sorted((one["channel"], one["event"], one["state"]) for one in notices) == [
         (channel, happened, "SENT") for channel in ("alimtalk", "email", "inbox")
     ]

@@ -49,8 +49,8 @@ class Place:
     """Where a claim stops, and how it must end in spite of what happens to it there.
 
     `stop`: in the database, once `after` is committed. `way`: at the gate before the gateway. `fault`: what its refunds
-    suffer; `late`, which the first one does alone, is a place of its own. `brief`: it can't stand there for long, and
-    goes there last.
+    suffer; `late`, which the first one does alone, is a place of its own. `changes`: it changes the option of the line
+    that a cancel keeps. `brief`: it can't stand there for long, and goes there last.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Place:
     fault: str | None = None
     of: Callable[[str], Order] = partly
     ends: str = "COMPLETED"
+    changes: bool = False
     brief: bool = False
 
 
@@ -104,3 +105,23 @@ PLACES = (
     Place("undoing-not-committed", event("claim.rejected"), fault="refuse", ends="REJECTED"),
     Place("undone-unheard", event("claim.rejected", committing=True), fault="refuse", ends="REJECTED"),
 )
+
+OLD, NEW = "001", "002"
+"""The variant of the line that is kept, and the one that a change makes it."""
+
+CHANGES = (
+    Place("change-opening-not-committed", event("change.opened"), changes=True, brief=True),
+    Place("change-opened-unheard", event("change.opened", committing=True), changes=True, brief=True),
+    Place("reserving-not-committed", event("variant.reserved"), changes=True),
+    Place("reserved-unheard", event("variant.reserved", committing=True), changes=True),
+    Place("changing-not-committed", event("line.changed"), changes=True),
+    Place("changed-unheard", event("line.changed", committing=True), changes=True),
+    Place("releasing-not-committed", event("stock.returned"), changes=True),
+    Place("released-unheard", event("stock.returned", committing=True), changes=True),
+    Place("change-not-told", Stop("notices", {"code": "sending"}), changes=True),
+    Place("change-end-not-committed", Stop("claim_steps", CONCLUDED), changes=True),
+)
+"""Of option changes. The gateway has no part in them."""
+
+OPENING = {"opening-not-committed", "opened-unheard", "change-opening-not-committed", "change-opened-unheard"}
+"""The places of claims that are not open yet for anybody else."""

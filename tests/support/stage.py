@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities.claims import OpenCancel
+from activities.options import OpenChange
+from store.feed import put_item
 from tests.support.gate import Gate, gate_before
 from tests.support.house import House, open_house
-from tests.support.places import PLACES, STOCK, UNITS, Place
+from tests.support.orders import item
+from tests.support.places import NEW, STOCK, UNITS, Place
 from tests.support.sandbox import SandboxProcess
 from tests.support.stops import Stops, stops_in
 from tests.support.worker_process import WorkerProcess
-from workflows.messages import Accepted
+from workflows.attributes import CANCEL_WORKFLOW, CHANGE_WORKFLOW
+from workflows.messages import Accepted, CancelOrder, Changed, ChangeOption
 
 HURRIED = {
     "workflow_sandbox": True,
-    "database_pool": 60,
+    "database_pool": 90,
     # Longer than a claim stands at a stop: a stop is a lock.
     "lock_timeout_ms": 30_000,
     "statement_timeout_ms": 31_000,
@@ -40,12 +46,12 @@ HURRIED = {
 
 @dataclass
 class Claim:
-    """A claim on its way to a place. `accepted`: the customer's call, which may still be waiting."""
+    """A claim on its way to a place. `answer`: of the customer's call, which may still be waiting."""
 
     name: str
     place: Place
-    asked: OpenCancel
-    accepted: asyncio.Task[Accepted]
+    asked: OpenCancel | OpenChange
+    answer: asyncio.Task[Accepted | Changed]
     stop: int | None
 
     @property
@@ -61,7 +67,7 @@ class Stage:
     worker: WorkerProcess
     rounds: int = 0
 
-    async def play(self, places: Sequence[Place] = PLACES) -> dict[str, Claim]:
+    async def play(self, places: Sequence[Place]) -> dict[str, Claim]:
         """A claim for each place, by the place's name, once all of them stand there at the same time."""
         self.rounds += 1
         standing: dict[str, Claim] = {}
@@ -91,6 +97,18 @@ class Stage:
         await self.stops.let_go()
         await self.house.eventually(self.stops.deserted)
 
+    async def resume(self, claim: Claim) -> None:
+        """As `claims resume` does it."""
+        claim_no = claim.asked.claim_no
+        await self.house.temporal.start_workflow(
+            CHANGE_WORKFLOW if claim.place.changes else CANCEL_WORKFLOW,
+            ChangeOption(claim_no=claim_no) if claim.place.changes else CancelOrder(claim_no=claim_no),
+            id=claim.asked.workflow_id,
+            task_queue=self.house.settings.task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+        )
+
     async def work(self) -> None:
         """Start the worker, and wait until it works."""
         self.worker.start()
@@ -99,7 +117,7 @@ class Stage:
     async def _begin(self, place: Place) -> Claim:
         name = f"{place.name}-{self.rounds}"
         order_no = await self.house.feed(place.of(name), stock=STOCK, email=f"{name}@example.test")
-        asked = self.house.asked(order_no, {1: UNITS})
+        asked, call = await self._change(name, order_no) if place.changes else self._cancel(order_no)
         stop = None if place.stop is None else await self.stops.set(asked.claim_no, place.stop)
         if place.fault is not None:
             late = place.fault == "late"
@@ -108,8 +126,18 @@ class Stage:
             )
         if place.way is not None:
             self.gate.hold(f"{order_no}-1", place.way)
-        accepted = asyncio.create_task(self.house.cancel(asked))
-        return Claim(name, place, asked, accepted, stop)
+        return Claim(name, place, asked, asyncio.create_task(call), stop)
+
+    def _cancel(self, order_no: str) -> tuple[OpenCancel, Coroutine[Any, Any, Accepted]]:
+        asked = self.house.asked(order_no, {1: UNITS})
+        return asked, self.house.cancel(asked)
+
+    async def _change(self, name: str, order_no: str) -> tuple[OpenChange, Coroutine[Any, Any, Changed]]:
+        goods_no = f"{name}-2"
+        async with self.house.engine.begin() as conn:
+            await put_item(conn, item(NEW, goods_no=goods_no, price=30_000, stock=STOCK))
+        asked = self.house.asked_change(order_no, 2, NEW, goods_no=goods_no)
+        return asked, self.house.change(asked)
 
 
 @asynccontextmanager
