@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description="Every answer has the same envelope; docs/wire.md tells its codes, and what a caller can do.",
         version="1",
         lifespan=_lifespan,
+        redirect_slashes=False,  # a redirect has no envelope, and a storefront's client may not follow it
     )
     _furnish(app, settings)
     for router in (storefront.router, feed.router, operators.router, health.router):

@@ -11,7 +11,7 @@ from api.quotes import QuoteSigner
 from api.schemas.fields import yes_no
 from api.schemas.storefront import BenefitCost, CostRowView, PlannedRefund, QuoteView, SelectedGoods, SideCost
 from domain.claims import Actor
-from domain.costs import CostKind, CostRow, Costs, Selection
+from domain.costs import CostKind, CostRow, Costs, Rule, Selection
 from domain.eligibility import check_cancel
 from domain.orders import OrderState, Promotion
 from domain.pricing import price
@@ -79,11 +79,17 @@ def side_costs(state: OrderState, rows: Sequence[CostRow], language: str) -> lis
             policy_no=policies[row.group_no],
             group_no=row.group_no,
             amount=-row.amount,
-            reason=texts.pick(wording.COST_RULES[row.rule.value], language),
+            reason=texts.pick(_fee_reason(row), language),
         )
         for row in rows
         if row.kind in _FEES and row.group_no is not None
     ]
+
+
+def _fee_reason(row: CostRow) -> tuple[str, str]:
+    if row.kind is CostKind.FEE_RETURNED and row.rule is Rule.SHIPPING_THRESHOLD:
+        return wording.EARLIER_FEE_RETURNED
+    return wording.COST_RULES[row.rule.value]
 
 
 def benefits(state: OrderState, costs: Costs, language: str) -> list[BenefitCost]:

@@ -443,6 +443,8 @@ COST_RULES: Mapping[str, tuple[str, str]] = {
     "group_cancelled": ("배송그룹 전체 취소로 돌려받는 배송비", "Shipping given back: its group is wholly cancelled"),
 }
 
+EARLIER_FEE_RETURNED = ("이전 취소에서 부과된 배송비 반환", "Shipping that an earlier cancel charged, given back")
+
 COUPON_CAUSES: Mapping[str, tuple[str, str]] = {
     "nothing_left": ("할인받은 상품이 모두 취소됨", "Nothing that it discounted is left"),
     "below_minimum": ("쿠폰 최소 금액 미달", "What is left misses its minimum"),

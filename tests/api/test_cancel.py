@@ -61,6 +61,15 @@ async def test_a_quoted_cancel_moves_exactly_what_was_quoted(shop: Shop, me: dic
     assert [one["amount"] for one in await house.refunds(order_no)] == [17_000]
 
 
+async def test_a_fee_that_an_earlier_cancel_charged_comes_back_and_says_so(shop: Shop, me: dict[str, str]) -> None:
+    order_no = await shop.order(line(1), line(2), groups=[group(free_from=30_000, fee=3_000)])
+    accepted = payload(await shop.call(CANCEL, select(order_no, {1: 2}), me, key="k"))
+    await finished(shop, me, order_no, accepted["claimNo"])
+    quote = payload(await shop.call(QUOTE, select(order_no, {2: 2}), {**me, "Accept-Language": "en"}))
+    assert [(cost["adtnOcurGbCd"], cost["aplyAdtnAmt"]) for cost in quote["costList"]] == [("RETURNED", -3_000)]
+    assert "given back" in quote["costList"][0]["reason"]
+
+
 async def test_fifty_equal_calls_at_once_are_one_claim(shop: Shop, me: dict[str, str], house: House) -> None:
     order_no = await shop.order()
     asked = select(order_no, {1: 1})

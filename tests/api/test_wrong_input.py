@@ -114,6 +114,7 @@ async def test_a_huge_body_is_refused(idle_shop: Shop) -> None:
 
 async def test_an_unknown_path_and_a_wrong_method_have_the_envelope(idle_shop: Shop) -> None:
     check(await idle_shop.get("/v1/nothing/here"), 404, "1003")
+    check(await idle_shop.get("/health/"), 404, "1003")
     wrong = await idle_shop.get(POPUP)
     check(wrong, 405, "9100")
     assert wrong.headers["allow"] == "POST"
