@@ -360,7 +360,7 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "This reference belongs to another refund. Send the one of this refund.",
     ),
     "evidence.not_found": (
-        "결제사에 이 거래번호의 환불이 없습니다. 결과를 모르는 동안에는 결제사의 거래번호만 됩니다. retry는 다시 조회합니다.",
+        "결제사에 이 거래번호의 환불이 없습니다. 결과를 모르는 동안에는 결제사의 거래번호만 됩니다.",
         "The gateway shows no such refund. While the outcome is unknown only its own reference will do.",
     ),
     "service.parts_away": (
