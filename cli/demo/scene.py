@@ -17,16 +17,20 @@ from cli.demo.standing import Moves, Standing, differences, look, moved, rows
 from cli.demo.storefront import Customer
 from cli.feeding.records import Kind
 from cli.output import BAD, GOOD, OUT, line, table, word
-from cli.service import Service
+from cli.service import CallFailed, Service
 from settings import Settings
 
-UNFINISHED = frozenset({"WAITING", "RUNNING", "PENDING", "PARKED"})
+UNFINISHED = frozenset({"WAITING", "RUNNING", "PENDING"})
 """Statuses of steps that something is still to come of; the notices too, which a claim doesn't wait for."""
 PATIENCE = 60.0
 """Seconds that a claim may take."""
 POLL_EVERY = 0.1
 UNTOLD = frozenset({"WAITING", "SKIPPED"})
 """Statuses of steps that are no news."""
+
+
+class ClaimParked(CallFailed):
+    """A claim waits for a person, which no story wants; the text tells why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Scene:
     async def follow(self, customer: Customer, claim_no: str, since: float) -> Mapping[str, Any]:
         """Print the claim's timeline as it happens, in seconds since `since`, until every step is.
 
-        Raises TimeoutError when it takes too long.
+        Raises ClaimParked when the claim waits for a person, TimeoutError when it takes too long.
         """
         told: dict[str, str] = {}
         async with asyncio.timeout(PATIENCE):
@@ -94,10 +98,17 @@ class Scene:
                     if step["status"] not in UNTOLD and told.get(step["step"]) != step["status"]:
                         told[step["step"]] = step["status"]
                         OUT.print(f"  {monotonic() - since:5.1f} s  {step['step']:<9}{word(step['status'])}")
+                if claim["claimStatCd"] == "NEEDS_OPERATOR":
+                    raise await self._parked(claim_no)
                 if not any(step["status"] in UNFINISHED for step in claim["progressList"]):
                     OUT.print(f"  {monotonic() - since:5.1f} s  {'claim':<9}{word(claim['claimStatCd'])}")
                     return claim
                 await asyncio.sleep(POLL_EVERY)
+
+    async def _parked(self, claim_no: str) -> ClaimParked:
+        found = await self.staff.get("/v1/ops/claims", claimNo=claim_no)
+        causes = [f"{one['stuckReason']}: {one['detail']}" for one in found["claimList"][0]["parkingList"]]
+        return ClaimParked(f"claim {claim_no} waits for a person. {'; '.join(causes)}")
 
     async def link(self, claim_no: str) -> None:
         """Print where to see the claim in the Web UI."""

@@ -12,7 +12,7 @@ import pytest
 from api.tokens import Role
 from cli.callers import make_token
 from cli.demo import stories
-from cli.demo.scene import Scene
+from cli.demo.scene import ClaimParked, Scene
 from cli.demo.shop import ORDERS, check_out, open_shop
 from cli.demo.stories import CancelStory, Story
 from cli.demo.telling import tell
@@ -67,6 +67,13 @@ WRONG = {
 async def test_what_does_not_come_out_is_noticed(scene: Scene, story: CancelStory) -> None:
     await tell(scene, story)
     assert len(scene.wrong) == 1, scene.wrong
+
+
+async def test_a_claim_that_is_parked_ends_the_demo_with_the_cause(scene: Scene, house: House) -> None:
+    await house.fault("error_before", 100)
+    with pytest.raises(ClaimParked, match="waits for a person"):
+        await tell(scene, stories.PART)
+    await house.mend()
 
 
 def test_two_runs_share_no_order_number() -> None:
