@@ -12,7 +12,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import database_errors
-from activities.refunds import RefundActivities
+from activities.refunds import HEARTBEAT, RefundActivities
+from activities.undisturbed import beating
 from store import findings, reads, refunds
 from store.database import Engine
 from store.findings import Finding, FindingKind, OpenClaim
@@ -35,11 +36,12 @@ class AuditActivities:
     @activity.defn
     async def find_claims_without_workflow(self) -> int:
         """Claims that are not over, and whose workflow was terminated, forgotten or never started."""
-        with database_errors():
-            async with self._engine.connect() as conn:
-                unfinished = await findings.unfinished_claims(conn, older_than=_STARTED)
-        lost = [claim for claim in unfinished if not await self._alive(claim)]
-        return await self._report(FindingKind.NO_WORKFLOW, lost)
+        async with beating(HEARTBEAT):
+            with database_errors():
+                async with self._engine.connect() as conn:
+                    unfinished = await findings.unfinished_claims(conn, older_than=_STARTED)
+            lost = [claim for claim in unfinished if not await self._alive(claim)]
+            return await self._report(FindingKind.NO_WORKFLOW, lost)
 
     async def _alive(self, claim: OpenClaim) -> bool:
         try:
@@ -52,10 +54,11 @@ class AuditActivities:
 
     @activity.defn
     async def find_quiet_claims(self) -> int:
-        with database_errors():
-            async with self._engine.connect() as conn:
-                quiet = await findings.quiet_claims(conn, self._quiet)
-        return await self._report(FindingKind.QUIET, quiet)
+        async with beating(HEARTBEAT):
+            with database_errors():
+                async with self._engine.connect() as conn:
+                    quiet = await findings.quiet_claims(conn, self._quiet)
+            return await self._report(FindingKind.QUIET, quiet)
 
     async def _report(self, kind: FindingKind, found: list[OpenClaim]) -> int:
         with database_errors():
@@ -74,7 +77,7 @@ class AuditActivities:
     @activity.defn
     async def find_attempts_of_final_claims(self) -> int:
         with database_errors():
-            async with self._engine.begin() as conn:
+            async with beating(HEARTBEAT), self._engine.begin() as conn:
                 suspects = await refunds.sent_of_final(conn)
                 kind = FindingKind.SENT_OF_FINAL
                 found = [Finding(kind, one.leg_id, one.order_no, one.claim_no, {}) for one in suspects]
@@ -83,19 +86,20 @@ class AuditActivities:
     @activity.defn
     async def look_again(self) -> int:
         """Ask the gateways again about undone claims whose refund was ever unknown: one found now needs a person."""
-        with database_errors():
-            async with self._engine.connect() as conn:
-                suspects = await refunds.to_look_at_again(conn, _LOOKS_AT_ONCE)
-        for suspect in suspects:
-            await self._refunds.look_again(suspect)
-        with database_errors():
-            async with self._engine.begin() as conn:
-                return await findings.report(conn, FindingKind.LATE_REFUND, [], complete=False)
+        async with beating(HEARTBEAT):
+            with database_errors():
+                async with self._engine.connect() as conn:
+                    suspects = await refunds.to_look_at_again(conn, _LOOKS_AT_ONCE)
+            for suspect in suspects:
+                await self._refunds.look_again(suspect)
+            with database_errors():
+                async with self._engine.begin() as conn:
+                    return await findings.report(conn, FindingKind.LATE_REFUND, [], complete=False)
 
     @activity.defn
     async def find_unbalanced_orders(self) -> int:
         with database_errors():
-            async with self._engine.begin() as conn:
+            async with beating(HEARTBEAT), self._engine.begin() as conn:
                 kind = FindingKind.CONSERVATION
                 found = [
                     Finding(kind, row.order_no, row.order_no, None, {"difference": row.books.difference})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from temporalio import activity
@@ -32,17 +33,24 @@ async def undisturbed(work: Callable[[Stop], Awaitable[T]], *, heartbeat: float)
     When work ends with an answer after a cancel, the answer stands: it says what really happened.
     """
     stop = Stop()
-    beating = asyncio.create_task(_beat(heartbeat))
-    working = asyncio.ensure_future(work(stop))
-    try:
+    async with beating(heartbeat):
+        working = asyncio.ensure_future(work(stop))
         while not working.done():
             try:
                 await asyncio.wait([working])
             except asyncio.CancelledError:
                 stop.ask()
         return working.result()
+
+
+@asynccontextmanager
+async def beating(every: float) -> AsyncIterator[None]:
+    """Send a heartbeat every so many seconds while the block runs: a worker that is lost in it is noticed."""
+    beat = asyncio.create_task(_beat(every))
+    try:
+        yield
     finally:
-        beating.cancel()
+        beat.cancel()
 
 
 async def _beat(every: float) -> None:

@@ -41,6 +41,8 @@ class SweepWorkflow:
             found: int = await workflow.execute_activity_method(
                 method,
                 start_to_close_timeout=timedelta(minutes=2),
+                # No other sweep begins while this one waits for a worker that was lost.
+                heartbeat_timeout=timedelta(seconds=6),
                 retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3),
             )
         except FailureError as failed:
