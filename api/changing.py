@@ -12,7 +12,7 @@ from api.accepting import Acceptance, Start
 from api.digests import Digester, key_of_caller, workflow_id
 from api.schemas.storefront import ChangeAsked, ChangeDone
 from domain.claims import Actor, ClaimKind, ClaimStatus
-from domain.options import check_change
+from domain.options import Obstacle, check_change
 from domain.refusals import Code, Refusal
 from store import changes, claims, orders, requests
 from store.changes import Change
@@ -84,7 +84,17 @@ class Changing:
         remembered = checked.remembered or await self._remember(request)
         if remembered.digest != request.digest:
             raise Refusal(Code.KEY_REUSED, "key.other_body")
-        return await self._acceptance.accept(self._start(request, remembered), lambda: self._look_up(request))
+        try:
+            return await self._acceptance.accept(self._start(request, remembered), lambda: self._look_up(request))
+        except Refusal as refusal:
+            if refusal.reason != Obstacle.SAME.value:
+                raise
+            # An equal change was faster than this one's opening.
+            async with self._database.reading() as conn:
+                answer = await _latest_answer(conn, request)
+            if answer is None:
+                raise
+            return answer
 
     async def _check(self, request: ChangeRequest) -> Checked:
         async with self._database.reading() as conn:
@@ -162,12 +172,20 @@ async def _refuse_early(conn: Connection, request: ChangeRequest) -> ChangeDone 
         raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=request.order_no)
     line = state.order.line(request.line_no)
     if line is not None and (line.goods_no, line.variant_no) == (request.goods_no, request.variant_no):
-        change = await changes.latest_done(conn, request.order_no, request.line_no)
-        if change is not None and change.new_variant_no == request.variant_no:
-            return _answer(request.order_no, change)
+        answer = await _latest_answer(conn, request)
+        if answer is not None:
+            return answer
     item = await orders.load_item(conn, request.goods_no, request.variant_no)
     check_change(state, request.line_no, item, request.actor)
     return None
+
+
+async def _latest_answer(conn: Connection, request: ChangeRequest) -> ChangeDone | None:
+    """What the line's latest change was answered, when that gave it the variant asked for."""
+    change = await changes.latest_done(conn, request.order_no, request.line_no)
+    if change is None or (change.goods_no, change.new_variant_no) != (request.goods_no, request.variant_no):
+        return None
+    return _answer(request.order_no, change)
 
 
 def _answer(order_no: str, change: Change) -> ChangeDone:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api import changing
 from api.tokens import Role
 from tests.api.shop import CANCEL, CHANGE, DETAILS, OTHERS, POPUP, Shop, line, select
 from tests.support.house import House
@@ -65,6 +66,19 @@ async def test_repeats_get_the_first_answer_with_and_without_a_key(shop: Shop, m
     assert payload(await shop.call(CHANGE, asked, me)) == told[0]
     other = await shop.call(CHANGE, {**asked, "itmNo": "001"}, me, key="k")
     assert code(other) == "2004"
+
+
+async def test_an_equal_change_that_was_faster_answers_for_both(
+    shop: Shop, me: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_no = await order_of(shop, "C-2B")
+    first = payload(await shop.call(CHANGE, to_blue(order_no, "C-2B"), me))
+
+    async def looked_before_the_first_was_done(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(changing, "_refuse_early", looked_before_the_first_was_done)
+    assert payload(await shop.call(CHANGE, to_blue(order_no, "C-2B"), me)) == first
 
 
 async def test_two_changes_for_the_last_unit(shop: Shop, me: dict[str, str], house: House) -> None:
