@@ -13,6 +13,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from activities.claims import OpenCancel
+from domain.claims import Action
 from tests.support.house import House
 from tests.support.orders import line, order
 from tests.support.runs import completed_tasks, reset
@@ -34,8 +35,14 @@ class Desk:
         return self.asked.workflow_id
 
     async def retry(self, parking_no: int, *, ref: str | None = None) -> str:
-        """Command a retry, under an update id of its own unless `ref` repeats one; answers what came of it."""
-        command = OperatorCommand(parking_no=parking_no, action="retry", reason="test", actor="Lee")
+        return await self.command(Action.RETRY, parking_no, ref=ref)
+
+    async def command(self, action: Action, parking_no: int, *, ref: str | None = None) -> str:
+        """Command it, under an update id of its own unless `ref` repeats one; answers what came of it."""
+        evidence = "bank transfer 7" if action is Action.SETTLE else None
+        command = OperatorCommand(
+            parking_no=parking_no, action=action.value, reason="test", actor="Lee", evidence=evidence
+        )
         try:
             async with asyncio.timeout(30):
                 await self.house.handle(self.workflow_id).execute_update("resolve", command, id=ref or uuid.uuid4().hex)
@@ -78,13 +85,19 @@ class Desk:
         )
         return [(one["parking_no"], ACCEPTED if one["accepted"] else f"2010 {one['refusal']}") for one in kept]
 
-    async def completes(self, run_id: str | None = None) -> None:
+    async def completes(self) -> None:
         """The claim completes, with one refund of all tries."""
+        await self.ends("COMPLETED", refunds=1)
+
+    async def ends(self, status: str, *, refunds: int, run_id: str | None = None) -> None:
+        """The run, the newest by default, ends so, with so many refunds at the gateway and no parking open."""
         handle = self.house.temporal.get_workflow_handle(self.workflow_id, run_id=run_id)
         async with asyncio.timeout(30):
             ended: Mapping[str, Any] = await handle.result()
-        assert ended["status"] == "COMPLETED"
-        assert [one["amount"] for one in await self.house.refunds(self.asked.order_no)] == [10_000]
+        assert ended["status"] == status
+        assert await self.house.status(self.asked.claim_no) == status
+        given = await self.house.refunds(self.asked.order_no)
+        assert [one["amount"] for one in given] == [10_000] * refunds
         assert not await self.house.rows(
             "SELECT 1 FROM parkings WHERE claim_no = :no AND closed_at IS NULL", no=self.asked.claim_no
         )
@@ -92,12 +105,16 @@ class Desk:
 
 @pytest.fixture
 async def desk(house: House) -> Desk:
-    """Before a claim that is about to be parked: its gateway is down. Enough is paid for a second refund."""
-    order_no = await house.feed(order(line(1, 10_000, 3)))
+    """Before a claim that is about to be parked: its gateway cuts every connection."""
+    asked = await ask(house)
     await house.fault("down")
-    asked = house.asked(order_no, {1: 1})
     await house.cancel(asked)
     return Desk(house, asked)
+
+
+async def ask(house: House) -> OpenCancel:
+    """A request to cancel a part of an order, so that a second refund would be possible."""
+    return house.asked(await house.feed(order(line(1, 10_000, 3))), {1: 1})
 
 
 async def test_double_click(desk: Desk) -> None:
@@ -160,16 +177,26 @@ async def test_reset_while_parked_still_takes_the_command(desk: Desk) -> None:
     assert await desk.audit() == [(number, ACCEPTED)]
 
 
-async def test_reset_to_every_task_after_a_command(desk: Desk) -> None:
-    """A reset tells the new run the old command again, whose parking it took already: the run goes on by the ledger."""
+@pytest.mark.parametrize(
+    ("action", "status", "refunds"),
+    [(Action.RETRY, "COMPLETED", 1), (Action.SETTLE, "COMPLETED", 0), (Action.ABORT, "REJECTED", 0)],
+)
+async def test_reset_to_every_task_after_a_command(house: House, action: Action, status: str, refunds: int) -> None:
+    """A reset tells the new run the old command again, whose parking it took already: the run goes on by the ledger.
+
+    The gateway can't be reached at all, so that nothing was sent, and every command is safe.
+    """
+    desk = Desk(house, await ask(house))
+    house.sandbox.kill()
+    await house.cancel(desk.asked)
     number = await desk.parked()
-    await desk.house.mend()
-    assert await desk.retry(number, ref="click") == ACCEPTED
-    await desk.completes()
+    house.sandbox.start()
+    assert await desk.command(action, number, ref="click") == ACCEPTED
+    await desk.ends(status, refunds=refunds)
     run_id = (await desk.house.handle(desk.workflow_id).describe()).run_id
-    tasks = await completed_tasks(desk.house.temporal, desk.workflow_id, run_id)
-    for task in tasks:
-        await desk.completes(await reset(desk.house.temporal, desk.workflow_id, task, run_id))
+    for task in await completed_tasks(desk.house.temporal, desk.workflow_id, run_id):
+        new = await reset(desk.house.temporal, desk.workflow_id, task, run_id)
+        await desk.ends(status, refunds=refunds, run_id=new)
     audit = await desk.audit()
     assert audit[0] == (number, ACCEPTED)
     assert len(audit) > 1
