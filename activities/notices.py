@@ -22,7 +22,7 @@ from gateways.notices.port import AlreadySent, Misconfigured, NoticeChannel, Rej
 from gateways.notices.texts import NoticeTexts
 from gateways.notices.words import spoken
 from store import notices
-from store.database import Connection, Engine
+from store.database import Connection, Engine, each_alone
 from store.notices import Draft, Ended, Notice
 
 NOT_SENT = "NoticeNotSent"
@@ -122,7 +122,7 @@ class NoticeActivities:
         Message-ID, and if that stays unanswered too the notice has failed.
         """
         with database_errors():
-            async with self._engine.begin() as conn:
+            async with each_alone(self._engine) as conn:
                 notice = await notices.begin(conn, asked.notice_id)
         if notice is None:
             _log(logging.ERROR, "notice does not exist", asked.notice_id)
@@ -169,7 +169,7 @@ class NoticeActivities:
         self, notice: Notice, state: NoticeState, *, reference: str | None = None, code: str | None = None
     ) -> SendResult:
         with database_errors():
-            async with self._engine.begin() as conn:
+            async with each_alone(self._engine) as conn:
                 ended = await notices.mark(conn, notice.notice_id, state, reference=reference, code=code)
         _log(logging.INFO, "notice ended", notice.notice_id, state=state.value, code=code)
         return _result(ended)

@@ -37,7 +37,7 @@ from gateways.payments.port import (
     Unknown,
 )
 from store import refunds
-from store.database import Connection, Engine
+from store.database import Connection, Engine, each_alone
 from store.fence import ClaimHead, enter
 from store.refunds import AttemptOutcome, Busy, Seen
 
@@ -138,7 +138,7 @@ class RefundProtocol:
 
     async def read(self, leg_id: str) -> Seen:
         with database_errors():
-            async with self._engine.connect() as conn:
+            async with each_alone(self._engine) as conn:
                 return await refunds.read(conn, leg_id)
 
     async def look(self, seen: Seen) -> Look:
@@ -315,7 +315,7 @@ class RefundProtocol:
         if not await self._error(seen, AttemptOutcome.CONFLICT, code):
             return None
         with database_errors():
-            async with self._engine.connect() as conn:
+            async with each_alone(self._engine) as conn:
                 beside = await refunds.pending_beside(conn, seen.leg)
         if not beside:
             return RefundResult(kind=RefundKind.CONFLICT, code=code)

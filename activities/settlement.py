@@ -123,9 +123,8 @@ class SettlementActivities:
             head.claim_no,
             {Step.REFUND: StepStatus.DONE, Step.COMPLETE: StepStatus.DONE, Step.NOTIFY: StepStatus.RUNNING},
         )
-        await claims.add_event(conn, head.claim_no, head.order_no, "claim.completed", step=Step.COMPLETE)
         await claims.close(conn, head.claim_no)
-        await claims.restate(conn, head.claim_no)
+        await claims.record(conn, head, "claim.completed", step=Step.COMPLETE)
         told = await self._planner.plan(conn, head.claim_no, NoticeEvent.COMPLETED)
         return Settled(completed=True, notice_ids=tuple(told))
 

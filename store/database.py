@@ -26,6 +26,14 @@ AWAY: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeo
 """What is raised when the database is away or too busy to answer in time."""
 
 
+@asynccontextmanager
+async def each_alone(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection on which each statement is a transaction of its own: for a step that is one statement."""
+    async with engine.connect() as conn:
+        await conn.execution_options(isolation_level="AUTOCOMMIT")
+        yield conn
+
+
 class Database:
     """One process's database. Every method raises one of `AWAY` when it can't be reached in time."""
 

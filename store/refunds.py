@@ -9,17 +9,16 @@ every time is the database's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Select, Text, Update, and_, bindparam, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import AttemptState, ClaimStatus, LegState, SettledBy, Step, StepStatus
+from domain.claims import AttemptState, ClaimStatus, LegState, SettledBy, Step
 from store import claims
 from store.fence import ClaimHead
 from store.tables import claim_events, order_payments, refund_attempts, refund_legs
@@ -124,28 +123,30 @@ class Suspect:
 
 
 async def read(conn: AsyncConnection, leg_id: str) -> Seen:
-    """The leg and its newest attempt. Raises NoResultFound when there is no such external leg."""
-    return (await _read(conn, refund_legs.c.leg_id == leg_id))[leg_id]
+    """The leg and its newest attempt, in one statement. Raises NoResultFound when there is no such external leg."""
+    return _seen((await conn.execute(_LEG, {"leg": leg_id})).one())
 
 
 async def read_all(conn: AsyncConnection, leg_ids: Sequence[str]) -> dict[str, Seen]:
     """As `read`, for several legs; unknown ones are left out."""
-    return await _read(conn, refund_legs.c.leg_id.in_(leg_ids))
+    rows = await conn.execute(_SEEN.where(refund_legs.c.leg_id.in_(leg_ids)))
+    return {row.leg_id: _seen(row) for row in rows}
 
 
 async def pending_beside(conn: AsyncConnection, leg: Leg) -> list[Seen]:
     """The other legs of the same payment whose refund the gateway accepted and has not ended yet."""
-    found = await _read(
-        conn,
-        refund_legs.c.order_no == leg.order_no,
-        refund_legs.c.payment_no == leg.payment_no,
-        refund_legs.c.leg_id != leg.leg_id,
-        refund_legs.c.state == LegState.PENDING,
+    rows = await conn.execute(
+        _SEEN.where(
+            refund_legs.c.order_no == leg.order_no,
+            refund_legs.c.payment_no == leg.payment_no,
+            refund_legs.c.leg_id != leg.leg_id,
+            refund_legs.c.state == LegState.PENDING,
+        )
     )
-    return list(found.values())
+    return [_seen(row) for row in rows]
 
 
-async def _read(conn: AsyncConnection, *which: Any) -> dict[str, Seen]:
+def _seen_statement() -> Select[Any]:
     newest = (
         select(refund_attempts)
         .where(refund_attempts.c.leg_id == refund_legs.c.leg_id)
@@ -153,7 +154,7 @@ async def _read(conn: AsyncConnection, *which: Any) -> dict[str, Seen]:
         .limit(1)
         .lateral("newest")
     )
-    rows = await conn.execute(
+    return (
         select(
             refund_legs,
             (func.clock_timestamp() - refund_legs.c.key_used_at).label("key_age"),
@@ -165,10 +166,13 @@ async def _read(conn: AsyncConnection, *which: Any) -> dict[str, Seen]:
             newest.c.error_answered,
         )
         .select_from(refund_legs.outerjoin(newest, text("true")))
-        .where(refund_legs.c.external, *which)
+        .where(refund_legs.c.external)
         .order_by(refund_legs.c.leg_id)
     )
-    return {row.leg_id: _seen(row) for row in rows}
+
+
+_SEEN = _seen_statement()
+_LEG = _SEEN.where(refund_legs.c.leg_id == bindparam("leg", type_=Text))
 
 
 def _seen(row: Any) -> Seen:
@@ -201,7 +205,8 @@ def _seen(row: Any) -> Seen:
 
 async def _unmoved(conn: AsyncConnection, seen: Seen) -> bool:
     """Whether leg and attempt still are as they were read. Certain until the transaction ends: the order is locked."""
-    return seen.same_as((await read_all(conn, [seen.leg.leg_id])).get(seen.leg.leg_id))
+    row = (await conn.execute(_LEG, {"leg": seen.leg.leg_id})).one_or_none()
+    return row is not None and seen.same_as(_seen(row))
 
 
 # --- before the call -----------------------------------------------------------------------------------------------
@@ -218,62 +223,56 @@ async def arm(
     leg = seen.leg
     if leg.state is not LegState.PLANNED or seen.sent or not await _unmoved(conn, seen):
         return None
-    if (holder := await _holder(conn, leg)) is not None:
+    holder, guard = (await conn.execute(_PAYMENT, {"of_order": leg.order_no, "of_payment": leg.payment_no})).one()
+    if holder is not None:
         return Busy(holder)
-    armed = {
-        "try_no": 1 if seen.attempt is None else seen.attempt.try_no + 1,
-        "guard": await _still_held(conn, leg),
-        "state": AttemptState.SENT,
-        "armed_at": func.clock_timestamp(),
-        "deadline": func.clock_timestamp() + send_window,
-        "settled_after": func.clock_timestamp() + send_window + settling,
-        "error_answered": False,
-        "outcome": None,
-        "code": None,
-        "moved_at": func.clock_timestamp(),
-    }
-    await conn.execute(
-        insert(refund_attempts)
-        .values(
-            leg_id=leg.leg_id,
-            n=leg.key_no,
-            claim_no=leg.claim_no,
-            order_no=leg.order_no,
-            payment_no=leg.payment_no,
-            key=leg.key,
-            **armed,
+    try_no = 1 if seen.attempt is None else seen.attempt.try_no + 1
+    key_age, settles_in = (
+        await conn.execute(
+            _ARM,
+            {
+                "leg_id": leg.leg_id,
+                "n": leg.key_no,
+                "claim_no": leg.claim_no,
+                "order_no": leg.order_no,
+                "payment_no": leg.payment_no,
+                "try_no": try_no,
+                "key": leg.key,
+                "guard": guard,
+                "send_window": send_window,
+                "settling": settling,
+            },
         )
-        .on_conflict_do_update(index_elements=[refund_attempts.c.leg_id, refund_attempts.c.n], set_=armed)
+    ).one()
+    sent = Seen(
+        replace(leg, key_age=key_age),
+        Attempt(leg.key_no, try_no, int(guard), AttemptState.SENT, settles_in, error_answered=False),
     )
-    await conn.execute(
-        update(refund_legs)
-        .where(refund_legs.c.leg_id == leg.leg_id)
-        .values(key_used_at=func.coalesce(refund_legs.c.key_used_at, func.clock_timestamp()))
-    )
-    sent = await read(conn, leg.leg_id)
-    await claims.set_step(conn, leg.claim_no, Step.REFUND, await _step_status(conn, leg.claim_no))
+    await _restep(conn, leg.claim_no)
     await _record(conn, head, sent, "refund.sent", amount=leg.amount)
     return sent
 
 
-async def _holder(conn: AsyncConnection, leg: Leg) -> str | None:
-    found = await conn.execute(
-        select(refund_attempts.c.claim_no).where(
-            refund_attempts.c.order_no == leg.order_no,
-            refund_attempts.c.payment_no == leg.payment_no,
+def _payment_statement() -> Select[Any]:
+    """Who holds a payment by an attempt that is sent, and what the gateway should still hold of it by our ledger.
+
+    What was paid by hand is still there.
+    """
+    order_no, payment_no = bindparam("of_order", type_=Text), bindparam("of_payment", type_=Text)
+    holder = (
+        select(refund_attempts.c.claim_no)
+        .where(
+            refund_attempts.c.order_no == order_no,
+            refund_attempts.c.payment_no == payment_no,
             refund_attempts.c.state == AttemptState.SENT,
         )
+        .scalar_subquery()
     )
-    return found.scalar_one_or_none()
-
-
-async def _still_held(conn: AsyncConnection, leg: Leg) -> int:
-    """What the gateway should still hold of the payment by our ledger; what was paid by hand is still there."""
     gone = (
         select(func.coalesce(func.sum(refund_legs.c.amount), 0))
         .where(
-            refund_legs.c.order_no == leg.order_no,
-            refund_legs.c.payment_no == leg.payment_no,
+            refund_legs.c.order_no == order_no,
+            refund_legs.c.payment_no == payment_no,
             or_(
                 refund_legs.c.state == LegState.PENDING,
                 and_(refund_legs.c.state == LegState.SETTLED, refund_legs.c.settled_by == SettledBy.GATEWAY),
@@ -281,12 +280,33 @@ async def _still_held(conn: AsyncConnection, leg: Leg) -> int:
         )
         .scalar_subquery()
     )
-    found = await conn.execute(
-        select(order_payments.c.amount - gone).where(
-            order_payments.c.order_no == leg.order_no, order_payments.c.payment_no == leg.payment_no
-        )
+    return select(holder, order_payments.c.amount - gone).where(
+        order_payments.c.order_no == order_no, order_payments.c.payment_no == payment_no
     )
-    return int(found.scalar_one())
+
+
+_PAYMENT = _payment_statement()
+
+# The attempt of a key that was armed before is the same row, armed once more.
+_ARM = text(
+    """
+    WITH used AS (
+        UPDATE refund_legs SET key_used_at = coalesce(key_used_at, clock_timestamp()) WHERE leg_id = :leg_id
+        RETURNING key_used_at
+    )
+    INSERT INTO refund_attempts AS attempt
+        (leg_id, n, claim_no, order_no, payment_no, try_no, key, guard, state, armed_at, deadline, settled_after,
+         error_answered, outcome, code, moved_at)
+    VALUES (:leg_id, :n, :claim_no, :order_no, :payment_no, :try_no, :key, :guard, 'SENT', clock_timestamp(),
+            clock_timestamp() + :send_window, clock_timestamp() + :send_window + :settling,
+            false, NULL, NULL, clock_timestamp())
+    ON CONFLICT (leg_id, n) DO UPDATE
+    SET try_no = excluded.try_no, guard = excluded.guard, state = excluded.state, armed_at = excluded.armed_at,
+        deadline = excluded.deadline, settled_after = excluded.settled_after, error_answered = excluded.error_answered,
+        outcome = excluded.outcome, code = excluded.code, moved_at = excluded.moved_at
+    RETURNING clock_timestamp() - (SELECT key_used_at FROM used), attempt.settled_after - clock_timestamp()
+    """
+)
 
 
 # --- after the call, or a look-up ----------------------------------------------------------------------------------
@@ -296,19 +316,14 @@ async def accept(conn: AsyncConnection, head: ClaimHead, seen: Seen, refund_ref:
     """The gateway did it, or accepted it: the leg is settled or pending, and the claim is decided (the pivot)."""
     if seen.leg.state is not LegState.PLANNED or not await _unmoved(conn, seen):
         return False
-    await _close_attempt(
-        conn,
-        seen,
-        AttemptState.ANSWERED,
-        outcome=AttemptOutcome.PENDING if pending else AttemptOutcome.DONE,
-        code=None,
-    )
+    outcome = AttemptOutcome.PENDING if pending else AttemptOutcome.DONE
+    answered = {"state": AttemptState.ANSWERED, "outcome": outcome, "code": None}
     if pending:
-        await _move_leg(conn, seen, state=LegState.PENDING, refund_ref=refund_ref, code=None)
+        await _move_leg(conn, seen, attempt=answered, state=LegState.PENDING, refund_ref=refund_ref, code=None)
     else:
-        await _settle_leg(conn, seen, refund_ref)
+        await _settle_leg(conn, seen, refund_ref, attempt=answered)
     await claims.decide(conn, head)
-    await claims.set_step(conn, seen.leg.claim_no, Step.REFUND, await _step_status(conn, seen.leg.claim_no))
+    await _restep(conn, seen.leg.claim_no)
     await _record(conn, head, seen, "refund.pending" if pending else "refund.done", refund_ref=refund_ref)
     return True
 
@@ -386,9 +401,8 @@ async def settle_pending(conn: AsyncConnection, head: ClaimHead, seen: Seen) -> 
     """A pending refund has succeeded."""
     if seen.leg.state is not LegState.PENDING or seen.leg.refund_ref is None or not await _unmoved(conn, seen):
         return False
-    await _update_attempt(conn, seen, {"outcome": AttemptOutcome.DONE})
-    await _settle_leg(conn, seen, seen.leg.refund_ref)
-    await claims.set_step(conn, seen.leg.claim_no, Step.REFUND, await _step_status(conn, seen.leg.claim_no))
+    await _settle_leg(conn, seen, seen.leg.refund_ref, attempt={"outcome": AttemptOutcome.DONE})
+    await _restep(conn, seen.leg.claim_no)
     await _record(conn, head, seen, "refund.done", refund_ref=seen.leg.refund_ref)
     return True
 
@@ -401,7 +415,7 @@ async def fail_pending(conn: AsyncConnection, head: ClaimHead, seen: Seen) -> bo
     await _move_leg(
         conn, seen, state=LegState.PLANNED, refund_ref=None, key_no=seen.leg.key_no + 1, key_used_at=None, code="failed"
     )
-    await claims.set_step(conn, seen.leg.claim_no, Step.REFUND, await _step_status(conn, seen.leg.claim_no))
+    await _restep(conn, seen.leg.claim_no)
     await _record(conn, head, seen, "refund.failed_later", refund_ref=seen.leg.refund_ref)
     return True
 
@@ -422,23 +436,27 @@ async def _close_attempt(
 
 
 async def _update_attempt(conn: AsyncConnection, seen: Seen, values: dict[str, Any]) -> None:
-    if seen.attempt is None:
-        return
-    await conn.execute(
+    if seen.attempt is not None:
+        await conn.execute(_attempt_change(seen.leg, seen.attempt, values))
+
+
+def _attempt_change(leg: Leg, attempt: Attempt, values: Mapping[str, Any]) -> Update:
+    return (
         update(refund_attempts)
         .where(
-            refund_attempts.c.leg_id == seen.leg.leg_id,
-            refund_attempts.c.n == seen.attempt.n,
-            refund_attempts.c.try_no == seen.attempt.try_no,
+            refund_attempts.c.leg_id == leg.leg_id,
+            refund_attempts.c.n == attempt.n,
+            refund_attempts.c.try_no == attempt.try_no,
         )
         .values(moved_at=func.clock_timestamp(), **values)
     )
 
 
-async def _settle_leg(conn: AsyncConnection, seen: Seen, refund_ref: str) -> None:
+async def _settle_leg(conn: AsyncConnection, seen: Seen, refund_ref: str, *, attempt: Mapping[str, Any]) -> None:
     await _move_leg(
         conn,
         seen,
+        attempt=attempt,
         state=LegState.SETTLED,
         settled_by=SettledBy.GATEWAY,
         settled_at=func.clock_timestamp(),
@@ -447,19 +465,34 @@ async def _settle_leg(conn: AsyncConnection, seen: Seen, refund_ref: str) -> Non
     )
 
 
-async def _move_leg(conn: AsyncConnection, seen: Seen, **values: Any) -> None:
-    await conn.execute(
+async def _move_leg(
+    conn: AsyncConnection, seen: Seen, *, attempt: Mapping[str, Any] | None = None, **values: Any
+) -> None:
+    """Change the leg, and in the same statement its attempt, if it has one and anything is said of it."""
+    change = (
         update(refund_legs)
         .where(refund_legs.c.leg_id == seen.leg.leg_id)
         .values(moved_at=func.clock_timestamp(), **values)
     )
+    if attempt is not None and seen.attempt is not None:
+        change = change.add_cte(_attempt_change(seen.leg, seen.attempt, attempt).cte("attempt"))
+    await conn.execute(change)
 
 
-async def _step_status(conn: AsyncConnection, claim_no: str) -> StepStatus:
-    pending = await conn.execute(
-        select(exists().where(refund_legs.c.claim_no == claim_no, refund_legs.c.state == LegState.PENDING))
-    )
-    return StepStatus.PENDING if pending.scalar_one() else StepStatus.RUNNING
+async def _restep(conn: AsyncConnection, claim_no: str) -> None:
+    """The refund step waits for its gateway while a leg is pending, else it runs."""
+    await conn.execute(_RESTEP, {"claim_no": claim_no})
+
+
+_RESTEP = text(
+    """
+    UPDATE claim_steps
+    SET status = CASE WHEN EXISTS (SELECT FROM refund_legs WHERE claim_no = :claim_no AND state = 'PENDING')
+                      THEN 'PENDING' ELSE 'RUNNING' END,
+        note = NULL, at = clock_timestamp()
+    WHERE claim_no = :claim_no AND step = 'refund'
+    """
+)
 
 
 async def _record(
@@ -467,8 +500,7 @@ async def _record(
 ) -> None:
     """Close the transaction: the timeline, then the claim's status."""
     facts = {"leg_id": seen.leg.leg_id, "payment_no": seen.leg.payment_no, "key": _key_of(seen), **facts}
-    await claims.add_event(conn, head.claim_no, head.order_no, event, actor="gateway", step=Step.REFUND, **facts)
-    await claims.restate(conn, head.claim_no)
+    await claims.record(conn, head, event, actor="gateway", step=Step.REFUND, **facts)
 
 
 def _key_of(seen: Seen) -> str:
