@@ -122,9 +122,10 @@ class Acceptance:
         client = await self._temporal.client()
         give_up = asyncio.get_running_loop().time() + _RECONNECT_SECONDS
         while True:
+            operation = self._operation(start)
             try:
                 answer = await client.execute_update_with_start_workflow(
-                    start.update, id=start.digest, start_workflow_operation=self._operation(start)
+                    start.update, id=start.digest, start_workflow_operation=operation
                 )
             except RPCError as error:
                 if not never_sent(error) or asyncio.get_running_loop().time() > give_up:
@@ -132,6 +133,8 @@ class Acceptance:
                 await asyncio.sleep(_RECONNECT_PAUSE)
             else:
                 return start.read(answer)
+            finally:
+                _hear(operation)
 
     def _operation(self, start: Start[Result]) -> WithStartWorkflowOperation[Any, Any]:
         summary = "Cancel" if start.kind is ClaimKind.CANCEL else "Change option"
@@ -177,3 +180,10 @@ class Acceptance:
         if digest is not None and digest != start.digest:
             raise Refusal(Code.KEY_REUSED, "key.other_body")
         return described.status is WorkflowExecutionStatus.RUNNING
+
+
+def _hear(operation: WithStartWorkflowOperation[Any, Any]) -> None:
+    """Look at how the start ended, as the call has told already: one that nobody looks at is logged as an error."""
+    asyncio.ensure_future(operation.workflow_handle()).add_done_callback(
+        lambda started: None if started.cancelled() else started.exception()
+    )

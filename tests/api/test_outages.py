@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -89,10 +90,14 @@ async def test_without_a_worker_a_cancel_is_not_confirmed_and_the_same_key_finds
 ) -> None:
     order_no = await idle_shop.order()
     asked = select(order_no, {1: 1})
+    unheard: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
     async with api_of(house, accept_timeout=1) as hasty:
         check(await hasty.call(CANCEL, asked, me, key="k"), "9002")
         other = await hasty.call(CANCEL, select(order_no, {1: 2}), me, key="k")
         assert other.json()["code"] == "2004"
+    gc.collect()
+    assert unheard == []
     health = await idle_shop.get("/health")
     assert health.json()["payload"]["temporal"] == "up"
     async with working(house):
