@@ -117,7 +117,8 @@ async def resolve(
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise _not_confirmed(error) from error
-        refused = Refusal(Code.COMMAND_UNFIT, "command.no_workflow", claim_no=claim_no)
+        reason = "command.final" if await _is_over(parts, claim) else "command.no_workflow"
+        refused = Refusal(Code.COMMAND_UNFIT, reason, claim_no=claim_no)
         await _record(
             parts, claim, body.action.value, actor, body.reason, request_ref, parking_no=body.parking_no,
             evidence=body.evidence, refusal=refused.reason,

@@ -132,6 +132,9 @@ async def test_a_terminated_claim_is_resumed_and_a_running_one_is_not(
     assert len(await house.refunds(order_no)) == 1
     final = await shop.call(f"{path}/resume", {"reason": "once more"}, office)
     assert final.json()["code"] == "2010"
+    await house.outcome(claim["workflowId"])
+    over = await shop.call(f"{path}/resolve", body, office)
+    assert (over.json()["code"], over.json()["error"]) == ("2010", "command.final")
     kept = await house.rows(
         "SELECT command, accepted FROM operator_commands WHERE claim_no = :no ORDER BY command_id", no=claim["claimNo"]
     )
@@ -140,6 +143,7 @@ async def test_a_terminated_claim_is_resumed_and_a_running_one_is_not(
         ("retry", False),
         ("resume", True),
         ("resume", False),
+        ("retry", False),
     ]
 
 
