@@ -16,7 +16,7 @@ from api.schemas.storefront import (
     ProgressStep,
     ReturningCoupon,
 )
-from domain.claims import ClaimKind, LegState
+from domain.claims import ClaimKind, ClaimStatus, LegState
 from domain.costs import CostKind
 from domain.refusals import Code, Refusal
 from store.reads import ClaimDetails, ClaimStep
@@ -55,17 +55,7 @@ def claim_view(claim: ClaimDetails, language: str) -> ClaimView:
             for line in claim.lines
         ],
         money=_payments(claim) + _refunds(claim),
-        coupons=[
-            ReturningCoupon(
-                coupon_no=coupon.coupon_no,
-                name=coupon.name,
-                promotion=coupon.promotion,
-                expires_at=coupon.expires_at,
-                returned=yes_no(coupon.restored_at is not None),
-            )
-            for coupon in claim.coupons
-            if coupon.restored
-        ],
+        coupons=_coupons(claim),
         delivery=_delivery(claim),
         rows=cost_rows(claim.costs),
         progress=[
@@ -106,6 +96,23 @@ def _refunds(claim: ClaimDetails) -> list[MoneyRow]:
         )
         for leg in claim.legs
         if leg.state is not LegState.VOID
+    ]
+
+
+def _coupons(claim: ClaimDetails) -> list[ReturningCoupon]:
+    """The coupons due back: an undone claim returns none."""
+    if claim.status in (ClaimStatus.COMPENSATING, ClaimStatus.REJECTED):
+        return []
+    return [
+        ReturningCoupon(
+            coupon_no=coupon.coupon_no,
+            name=coupon.name,
+            promotion=coupon.promotion,
+            expires_at=coupon.expires_at,
+            returned=yes_no(coupon.restored_at is not None),
+        )
+        for coupon in claim.coupons
+        if coupon.restored
     ]
 
 

@@ -198,6 +198,28 @@ async def test_a_refusal_opens_nothing_and_keeps_nothing(shop: Shop, me: dict[st
     assert await house.value("SELECT count(*) FROM requests WHERE order_no = :no", no=order_no) == 0
 
 
+async def test_a_claim_that_is_undone_owes_no_coupon(shop: Shop, me: dict[str, str]) -> None:
+    order_no = await shop.order(
+        payments=[card(19_000)],
+        benefitList=[
+            {
+                "cpnNo": "C-UNDONE",
+                "promoTypCd": "12",
+                "dcAmt": 1_000,
+                "minAmt": 0,
+                "shareList": [{"ordSeq": 1, "dcAmt": 1_000}],
+            }
+        ],
+    )
+    await shop.gateway.post("/faults", json={"pgTid": f"{order_no}-1", "kind": "refuse", "times": 1})
+    refused = payload(await shop.call(CANCEL, select(order_no, {1: 2}), me, key="refused"))
+    told = await finished(shop, me, order_no, refused["claimNo"])
+    assert (told["claimStatCd"], told["rfdFcstCpnList"]) == ("REJECTED", [])
+    done = payload(await shop.call(CANCEL, select(order_no, {1: 2}), me, key="done"))
+    told = await finished(shop, me, order_no, done["claimNo"])
+    assert [(one["cpnNo"], one["restoreCmplYn"]) for one in told["rfdFcstCpnList"]] == [("C-UNDONE", "Y")]
+
+
 async def test_free_text_is_kept_encrypted_and_no_account_reaches_the_workflow(
     shop: Shop, me: dict[str, str], house: House
 ) -> None:
