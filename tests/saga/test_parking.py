@@ -129,14 +129,7 @@ async def test_gateway_down_is_found_understood_and_retried(house: House) -> Non
     assert parking["cause"] == "PSP_DOWN"
     await house.eventually(lambda: listed(house, asked, "NeedsOperator = true AND StuckReason = 'PSP_DOWN'"), timeout=5)
     details = await _details(house, asked)
-    for told in (
-        asked.claim_no,
-        f"Parking {parking['parking_no']}",
-        "does not answer",
-        "unknown",
-        "`retry`",
-        "parkingNo",
-    ):
+    for told in (asked.claim_no, f"Parking {parking['parking_no']}", "PSP_DOWN", "`retry`", "`settle`", "parkingNo"):
         assert told in details
     assert "`abort`" not in details
     await house.mend()
@@ -282,6 +275,20 @@ async def test_claim_without_a_gateway_is_undone_while_nothing_of_it_has_been_gi
     )
 
 
+async def test_failing_undo_parks_the_claim_and_is_tried_again(house: House) -> None:
+    asked = house.asked(await house.feed(mixed()), {1: 2})
+    await house.fault("refuse", payment=f"{asked.order_no}-1")
+    async with broken(house, asked.claim_no, "claim_events", also="NEW.event = 'claim.rejected'"):
+        await house.cancel(asked)
+        parking = await house.parking(asked.claim_no)
+        assert (parking["cause"], parking["actions"]) == ("COMPENSATION_STUCK", ["retry"])
+        assert await house.status(asked.claim_no) == "NEEDS_OPERATOR"
+    await house.resolve(asked.workflow_id, parking["parking_no"], "retry")
+    assert (await house.outcome(asked.workflow_id))["status"] == "REJECTED"
+    assert await house.value("SELECT count(*) FROM claim_lines WHERE claim_no = :no AND live", no=asked.claim_no) == 0
+    assert await house.balanced()
+
+
 # --- two payments at a gateway --------------------------------------------------------------------------------------
 
 
@@ -363,8 +370,8 @@ async def test_pending_refund_does_not_hide_a_parked_branch(house: House) -> Non
         parking = await house.parking(asked.claim_no)
 
         async def announced() -> bool:
-            told = "SELECT count(*) FROM notices WHERE claim_no = :no AND event = 'refund_accepted'"
-            return bool(await house.value(told, no=asked.claim_no))
+            told = "SELECT state FROM notices WHERE claim_no = :no AND event = 'refund_accepted' AND channel = 'email'"
+            return bool(await house.value(told, no=asked.claim_no) == "SENT")
 
         await house.eventually(announced)
         assert await shown(house, asked) == ("NEEDS_OPERATOR", True)
@@ -383,6 +390,27 @@ async def shown(house: House, asked: OpenCancel) -> tuple[str, bool]:
     """What the list views are told of the claim."""
     told = (await house.handle(asked.workflow_id).describe()).typed_search_attributes
     return told[attributes.CLAIM_STATUS], told[attributes.NEEDS_OPERATOR]
+
+
+async def test_payment_busy_for_a_moment_is_waited_for(house: House) -> None:
+    order_no = await house.feed(two_cards())
+    first, second = house.asked(order_no, {1: 2}), house.asked(order_no, {1: 1})
+    await house.fault("delay", payment=f"{order_no}-2", delay_ms=700)
+    await house.cancel(first)
+    # The first leg is accepted, and the second's call has no answer yet.
+    await house.eventually(lambda: _no_faults(house))
+    await house.cancel(second)
+    await completed(house, second)
+    await completed(house, first)
+    events = await house.rows(
+        "SELECT claim_no, event FROM claim_events WHERE order_no = :no AND facts->>'payment_no' = '2'"
+        " ORDER BY event_id",
+        no=order_no,
+    )
+    assert [tuple(one.values()) for one in events] == [
+        (claim.claim_no, event) for claim in (first, second) for event in ("refund.sent", "refund.done")
+    ]
+    assert await house.rows("SELECT * FROM parkings WHERE order_no = :no", no=order_no) == []
 
 
 async def test_payment_busy_with_another_claim_waits_then_asks_a_person(house: House) -> None:
