@@ -356,10 +356,6 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "To settle, send as evidence the bank's or the gateway's own reference.",
     ),
     "evidence.taken": (
-        "다른 환불의 거래번호입니다. 이 환불의 거래번호를 보내 주세요.",
-        "This is the reference of another refund: send that of this one.",
-    ),
-    "evidence.taken": (
         "이 거래번호는 다른 환불의 것입니다. 이 환불의 거래번호를 보내 주세요.",
         "This reference belongs to another refund. Send the one of this refund.",
     ),
