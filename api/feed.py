@@ -123,7 +123,7 @@ async def get_inbox(
     caller: TheCaller,
     parts: TheParts,
     size: Annotated[int, Query(ge=1, le=100)] = 50,
-    after: Annotated[str | None, Query(max_length=200)] = None,
+    after: Annotated[Number | None, Query()] = None,
 ) -> Envelope[InboxView]:
     """The member's notices, newest first."""
     async with parts.database.reading() as conn:

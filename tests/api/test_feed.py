@@ -614,5 +614,6 @@ async def test_the_inbox_in_pages(service: Shop) -> None:
     _, second = await service.get(f"/v1/members/M1/inbox?size=2&after={after}", role=Role.MEMBER, subject="M1")
     assert [notice["noticeNo"] for notice in second["payload"]["noticeList"]] == ["N1"]
     assert second["payload"]["nextAfter"] is None
-    bad = await service.get("/v1/members/M1/inbox?size=0", role=Role.MEMBER, subject="M1")
-    assert _refusal(bad)[:2] == (400, "1002")
+    for wrong in ("size=0", "after=%00"):
+        bad = await service.get(f"/v1/members/M1/inbox?{wrong}", role=Role.MEMBER, subject="M1")
+        assert _refusal(bad)[:2] == (400, "1002")
