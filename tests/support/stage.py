@@ -22,6 +22,7 @@ from tests.support.places import NEW, STOCK, UNITS, Place
 from tests.support.sandbox import SandboxProcess
 from tests.support.stops import Stops, stops_in
 from tests.support.worker_process import WorkerProcess
+from worker import SWEEPER
 from workflows.attributes import CANCEL_WORKFLOW, CHANGE_WORKFLOW
 from workflows.messages import Accepted, CancelOrder, Changed, ChangeOption
 
@@ -153,6 +154,8 @@ async def open_stage(
         stack.callback(worker.kill)
         stage = Stage(house, stops, gate, worker)
         await stage.work()
+        # The worker's own; the server outlives this stage.
+        stack.push_async_callback(temporal.get_schedule_handle(SWEEPER).delete)
         yield stage
 
 
