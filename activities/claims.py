@@ -100,11 +100,14 @@ class ClaimActivities:
         """Open, or answer why not. A refusal is answered, not raised: its tombstone must be committed."""
         if not await lock_order(conn, asked.order_no):
             return Refusal(Code.NOT_FOUND, "order.unknown")
-        found = await claims.find_by_request(conn, asked.order_no, asked.request_key)
+        nonce = asked.terms.nonce if asked.terms else None
+        found, spent = await claims.find_opened(conn, asked.order_no, asked.request_key, nonce)
         if found is not None:
             return None if found.digest == asked.digest else Refusal(Code.KEY_REUSED, "key.other_body")
         if refused := await too_late(conn, asked.claim_no, asked.accept_by):
             return refused
+        if spent is not None:
+            return spent_quote(spent)
         try:
             await self._write(conn, asked)
         except Refusal as refusal:
@@ -113,8 +116,6 @@ class ClaimActivities:
 
     async def _write(self, conn: Connection, asked: OpenCancel) -> None:
         terms = asked.terms
-        if terms is not None and (opened := await claims.find_by_quote(conn, terms.nonce)) is not None:
-            raise spent_quote(opened)
         state = await load_state(conn, asked.order_no)
         if state is None:
             raise Refusal(Code.NOT_FOUND, "order.unknown")
@@ -221,9 +222,10 @@ def open_key(claim_no: str) -> str:
 
 async def too_late(conn: Connection, claim_no: str, accept_by: datetime) -> Refusal | None:
     """Refuse a request that first came in too long ago, and bury its opening; None: it may be opened now."""
-    if await claims.request_deadline_passed(conn, accept_by):
+    passed, state = await effects.due(conn, open_key(claim_no), accept_by)
+    if passed:
         await effects.tombstone(conn, open_key(claim_no), claim_no)
         return Refusal(Code.TOO_LATE, "request.too_late")
-    if await effects.state(conn, open_key(claim_no)) is EffectState.TOMBSTONE:
+    if state is EffectState.TOMBSTONE:
         return Refusal(Code.TOO_LATE, "request.too_late")
     return None

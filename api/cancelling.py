@@ -133,14 +133,14 @@ class Cancelling:
 
     async def _check(self, request: CancelRequest) -> Checked:
         async with self._database.reading() as conn:
-            found = await claims.find_by_request(conn, request.order_no, request.request_key)
+            nonce = request.terms.nonce if request.terms else None
+            found, spent = await claims.find_opened(conn, request.order_no, request.request_key, nonce)
             if found is not None:
                 return Checked(answer=_first_answer(found, request))
             remembered = await requests.find(conn, request.order_no, request.request_key, self._accept_within)
             if remembered is not None:
                 # It may have been started: only its workflow can say what became of it.
                 return Checked(remembered=remembered)
-            spent = await claims.find_by_quote(conn, request.terms.nonce) if request.terms else None
             if spent is not None and spent.status is not ClaimStatus.REJECTED:
                 raise Refusal(Code.NOT_CANCELLABLE, "quote.spent", claim_no=spent.claim_no)
             state = await _state(conn, request.order_no)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     text,
     update,
@@ -127,15 +128,36 @@ async def find_by_request(conn: AsyncConnection, order_no: str, request_key: str
     return _found((await conn.execute(asked)).one_or_none())
 
 
-async def find_by_quote(conn: AsyncConnection, nonce: str) -> FoundClaim | None:
-    return _found((await conn.execute(select(*_FOUND).where(claims.c.quote_nonce == nonce))).one_or_none())
+async def find_opened(
+    conn: AsyncConnection, order_no: str, request_key: str, nonce: str | None
+) -> tuple[FoundClaim | None, FoundClaim | None]:
+    """The claim that this request opened, and the one that this quote opened (None without a quote)."""
+    rows = await conn.execute(_OPENED, {"of_order": order_no, "of_request": request_key, "of_quote": nonce})
+    by_request = by_quote = None
+    for row in rows:
+        if row.order_no == order_no and row.request_key == request_key:
+            by_request = _found(row)
+        if nonce is not None and row.quote_nonce == nonce:
+            by_quote = _found(row)
+    return by_request, by_quote
+
+
+_OPENED = select(*_FOUND, claims.c.quote_nonce).where(
+    or_(
+        and_(
+            claims.c.order_no == bindparam("of_order", type_=Text),
+            claims.c.request_key == bindparam("of_request", type_=Text),
+        ),
+        claims.c.quote_nonce == bindparam("of_quote", type_=Text),
+    )
+)
 
 
 def _found(row: Any) -> FoundClaim | None:
     if row is None:
         return None
-    told = {**row._mapping, "kind": ClaimKind(row.kind), "status": ClaimStatus(row.status)}
-    return FoundClaim(**told)
+    told = {column.name: row._mapping[column.name] for column in _FOUND}
+    return FoundClaim(**{**told, "kind": ClaimKind(row.kind), "status": ClaimStatus(row.status)})
 
 
 # --- opening -------------------------------------------------------------------------------------------------------
@@ -587,7 +609,7 @@ async def free(conn: AsyncConnection, head: ClaimHead) -> None:
             claim_steps.c.status != StepStatus.SKIPPED,
             claim_steps.c.step != Step.NOTIFY,
         )
-        .values(status=StepStatus.UNDONE, at=func.clock_timestamp())
+        .values(status=StepStatus.UNDONE, note=None, at=func.clock_timestamp())
     )
     await add_event(conn, head.claim_no, head.order_no, "claim.rejected", code=head.refusal_code)
     await close(conn, head.claim_no)
@@ -635,11 +657,6 @@ async def now(conn: AsyncConnection) -> datetime:
     """The time by the database's clock, the only one that decides anything."""
     found: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
     return found
-
-
-async def request_deadline_passed(conn: AsyncConnection, accept_by: datetime) -> bool:
-    """True when a request first seen too long ago must not be carried out any more."""
-    return await now(conn) > accept_by
 
 
 async def private_id_of(conn: AsyncConnection, claim_no: str) -> int | None:

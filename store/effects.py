@@ -6,7 +6,9 @@ is written in the transaction of the effect itself.
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from datetime import datetime
+
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,10 +37,11 @@ async def reverse(conn: AsyncConnection, key: str, claim_no: str) -> bool:
     return True
 
 
-async def state(conn: AsyncConnection, key: str) -> EffectState | None:
-    """What stands under the key; None: nothing yet."""
-    found = (await conn.execute(select(effects.c.state).where(effects.c.effect_key == key))).scalar_one_or_none()
-    return None if found is None else EffectState(found)
+async def due(conn: AsyncConnection, key: str, deadline: datetime) -> tuple[bool, EffectState | None]:
+    """Whether `deadline` (aware) has passed by the database's clock, and what stands under the key; None: nothing."""
+    stands = select(effects.c.state).where(effects.c.effect_key == key).scalar_subquery()
+    passed, found = (await conn.execute(select(func.clock_timestamp() > deadline, stands))).one()
+    return passed, None if found is None else EffectState(found)
 
 
 async def _write(conn: AsyncConnection, key: str, claim_no: str, state: EffectState) -> bool:

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, case, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, String, Text, bindparam, case, exists, func, literal, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from domain.claims import Channel, ClaimKind, Direction, LegState, NoticeEvent, NoticeState, Step
 from domain.notices import Goods, Leg, NoticeFacts
@@ -150,27 +151,7 @@ async def begin(conn: AsyncConnection, notice: str) -> Notice | None:
 
     Commit before sending: the note is what a later try learns from when this one is never heard of again.
     """
-    before = (
-        select(notices.c.notice_id, notices.c.code, _EMAIL.label("email"), _PHONE.label("phone"), claims.c.kind)
-        .select_from(
-            notices.join(orders, orders.c.order_no == notices.c.order_no)
-            .outerjoin(members, members.c.member_no == orders.c.member_no)
-            .join(claims, claims.c.claim_no == notices.c.claim_no)
-        )
-        .where(notices.c.notice_id == notice)
-        .with_for_update(of=notices)
-        .subquery("before")
-    )
-    begun = (
-        update(notices)
-        .where(notices.c.notice_id == before.c.notice_id)
-        .values(
-            code=case((notices.c.state == NoticeState.PLANNED, SENDING), else_=notices.c.code),
-            moved_at=case((notices.c.state == NoticeState.PLANNED, func.clock_timestamp()), else_=notices.c.moved_at),
-        )
-        .returning(*notices.c, before.c.code.label("earlier"), before.c.email, before.c.phone, before.c.kind)
-    )
-    row = (await conn.execute(begun)).one_or_none()
+    row = (await conn.execute(_BEGIN, {"notice": notice})).one_or_none()
     if row is None:
         return None
     channel = Channel(row.channel)
@@ -189,6 +170,32 @@ async def begin(conn: AsyncConnection, notice: str) -> Notice | None:
     )
 
 
+def _begin() -> ReturningUpdate[Any]:
+    before = (
+        select(notices.c.notice_id, notices.c.code, _EMAIL.label("email"), _PHONE.label("phone"), claims.c.kind)
+        .select_from(
+            notices.join(orders, orders.c.order_no == notices.c.order_no)
+            .outerjoin(members, members.c.member_no == orders.c.member_no)
+            .join(claims, claims.c.claim_no == notices.c.claim_no)
+        )
+        .where(notices.c.notice_id == bindparam("notice", type_=Text))
+        .with_for_update(of=notices)
+        .subquery("before")
+    )
+    return (
+        update(notices)
+        .where(notices.c.notice_id == before.c.notice_id)
+        .values(
+            code=case((notices.c.state == NoticeState.PLANNED, SENDING), else_=notices.c.code),
+            moved_at=case((notices.c.state == NoticeState.PLANNED, func.clock_timestamp()), else_=notices.c.moved_at),
+        )
+        .returning(*notices.c, before.c.code.label("earlier"), before.c.email, before.c.phone, before.c.kind)
+    )
+
+
+_BEGIN = _begin()
+
+
 async def note(conn: AsyncConnection, notice: str, code: str) -> None:
     """Note how a try ended that sent nothing, or nobody knows. Does nothing to a notice that has ended."""
     await conn.execute(
@@ -202,12 +209,12 @@ async def mark(
     conn: AsyncConnection, notice: str, state: NoticeState, *, reference: str | None = None, code: str | None = None
 ) -> Ended | None:
     """End a notice that is still to be sent, and answer how it stands: an end stays. None: no such notice."""
-    return await _end(conn, notice, state, reference, literal(code, String))
+    return await _end(conn, _MARK, notice, state, reference, code)
 
 
 async def give_up(conn: AsyncConnection, notice: str, code: str) -> Ended | None:
     """Mark a notice failed that is still to be sent, for what its last try taught, or for `code` if that is nothing."""
-    return await _end(conn, notice, NoticeState.FAILED, None, func.coalesce(notices.c.code, code))
+    return await _end(conn, _GIVE_UP, notice, NoticeState.FAILED, None, code)
 
 
 async def unsent(conn: AsyncConnection, claim_no: str) -> list[str]:
@@ -223,16 +230,15 @@ async def any_in(conn: AsyncConnection, claim_no: str, state: NoticeState) -> bo
 
 
 async def _end(
-    conn: AsyncConnection, notice: str, state: NoticeState, reference: str | None, code: ColumnElement[str]
+    conn: AsyncConnection,
+    ending: Select[Any],
+    notice: str,
+    state: NoticeState,
+    reference: str | None,
+    code: str | None,
 ) -> Ended | None:
-    ended = (
-        update(notices)
-        .where(notices.c.notice_id == notice, notices.c.state == NoticeState.PLANNED)
-        .values(state=state, reference=reference, code=code, moved_at=func.clock_timestamp())
-        .returning(*notices.c)
-        .cte("ended")
-    )
-    row = (await conn.execute(_tell(ended))).one_or_none()
+    given = {"of_notice": notice, "new_state": state, "new_reference": reference, "new_code": code}
+    row = (await conn.execute(ending, given)).one_or_none()
     if row is None:
         stands = select(notices.c.state, notices.c.code).where(notices.c.notice_id == notice)
         row = (await conn.execute(stands)).one_or_none()
@@ -252,6 +258,27 @@ def _tell(changed: Any, *which: Any) -> Select[Any]:
         insert(claim_events).from_select(["claim_no", "order_no", "actor", "event", "step", "facts"], lines).cte("told")
     )
     return select(changed).add_cte(told)
+
+
+def _ending(code: ColumnElement[str]) -> Select[Any]:
+    """Ends a notice that is still to be sent, and tells it."""
+    ended = (
+        update(notices)
+        .where(notices.c.notice_id == bindparam("of_notice", type_=Text), notices.c.state == NoticeState.PLANNED)
+        .values(
+            state=bindparam("new_state", type_=Text),
+            reference=bindparam("new_reference", type_=Text),
+            code=code,
+            moved_at=func.clock_timestamp(),
+        )
+        .returning(*notices.c)
+        .cte("ended")
+    )
+    return _tell(ended)
+
+
+_MARK = _ending(bindparam("new_code", type_=Text))
+_GIVE_UP = _ending(func.coalesce(notices.c.code, bindparam("new_code", type_=Text)))
 
 
 def _facts_of(claim_no: str) -> Select[Any]:

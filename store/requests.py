@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import INTERVAL
@@ -32,7 +33,7 @@ async def find(conn: AsyncConnection, order_no: str, request_key: str, accept_wi
     row = (await conn.execute(_asked(order_no, request_key, accept_within))).one_or_none()
     if row is None:
         return None
-    return Remembered(row.claim_no, row.digest, row.private_id, row.accept_by, float(row.seconds_left))
+    return _remembered(row)
 
 
 async def remember(
@@ -58,12 +59,22 @@ async def remember(
                    :digest
             FROM (SELECT nextval('claim_numbers')::text AS n) AS numbered
             ON CONFLICT (order_no, request_key) DO NOTHING
-            RETURNING claim_no
+            RETURNING claim_no, digest, private_id, first_at + make_interval(secs => :accept_within) AS accept_by,
+                      extract(epoch FROM first_at - clock_timestamp()) + :accept_within AS seconds_left
             """
         ),
-        {"order_no": order_no, "request_key": request_key, "digest": digest, "timezone": timezone},
+        {
+            "order_no": order_no,
+            "request_key": request_key,
+            "digest": digest,
+            "timezone": timezone,
+            "accept_within": accept_within,
+        },
     )
-    if written.scalar_one_or_none() is not None and ciphertext is not None:
+    row = written.one_or_none()
+    if row is not None:
+        if ciphertext is None:
+            return _remembered(row)
         private_id = await private.keep(conn, ciphertext)
         await conn.execute(
             update(requests)
@@ -74,6 +85,10 @@ async def remember(
     if remembered is None:
         raise RuntimeError("a request that was just written is gone")
     return remembered
+
+
+def _remembered(row: Any) -> Remembered:
+    return Remembered(row.claim_no, row.digest, row.private_id, row.accept_by, float(row.seconds_left))
 
 
 def _asked(
