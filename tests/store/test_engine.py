@@ -1,0 +1,54 @@
+"""Connections that were lost while they were idle are replaced before a step meets them."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from store import engine as engines
+from store.engine import create_engine
+
+
+def engine_of(url: str) -> AsyncEngine:
+    return create_engine(url, pool_size=3, lock_timeout_ms=1000, statement_timeout_ms=2000)
+
+
+async def end_every_session_of(engine: AsyncEngine, url: str) -> None:
+    """Give `engine` two idle connections, and have the server end both."""
+    async with engine.connect() as one, engine.connect() as other:
+        await one.execute(text("SELECT 1"))
+        await other.execute(text("SELECT 1"))
+    administrator = engine_of(url)
+    async with administrator.connect() as conn:
+        ended = await conn.execute(
+            text(
+                "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+        assert ended.scalar_one() == 2
+    await administrator.dispose()
+
+
+async def test_a_connection_lost_while_idle_is_replaced(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "ASKED_WHEN_IDLE_FOR", 0.0)
+    engine = engine_of(database_url)
+    await end_every_session_of(engine, database_url)
+    async with engine.connect() as one, engine.connect() as other:
+        assert (await one.execute(text("SELECT 1"))).scalar_one() == 1
+        assert (await other.execute(text("SELECT 1"))).scalar_one() == 1
+    await engine.dispose()
+
+
+async def test_one_lost_just_now_fails_its_statement_alone(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "ASKED_WHEN_IDLE_FOR", 60.0)
+    engine = engine_of(database_url)
+    await end_every_session_of(engine, database_url)
+    with pytest.raises(OperationalError):
+        async with engine.connect() as conn:
+            await conn.execute(text("SELECT 1"))
+    async with engine.connect() as conn:
+        assert (await conn.execute(text("SELECT 1"))).scalar_one() == 1
+    await engine.dispose()
