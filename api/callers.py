@@ -129,7 +129,7 @@ class OrderAccess:
         if caller.staff:
             return
         if caller.role is Role.MEMBER:
-            async with self._database.reading() as conn:
+            async with self._database.asking() as conn:
                 owner = await guests.owner(conn, order_no)
             if owner is None or owner.member_no != caller.subject:
                 raise order_unknown(order_no)

@@ -50,6 +50,12 @@ class Database:
             await conn.commit()
 
     @asynccontextmanager
+    async def asking(self) -> AsyncIterator[Connection]:
+        """For one statement: it is a picture by itself, and needs no transaction around it."""
+        async with _bounded(), each_alone(self._engine) as conn:
+            yield conn
+
+    @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:
         """One transaction, committed when the block ends, rolled back when it raises."""
         async with _bounded(), self._engine.begin() as conn:
@@ -57,7 +63,7 @@ class Database:
 
     async def ping(self) -> None:
         """Return when the database answers; raise one of `AWAY` when it does not."""
-        async with _bounded(), self._engine.connect() as conn:
+        async with self.asking() as conn:
             await conn.execute(text("SELECT 1"))
 
     async def close(self) -> None:

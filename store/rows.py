@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, text
+from sqlalchemy import Table, TextClause, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,15 +18,16 @@ async def insert_rows(conn: AsyncConnection, table: Table, rows: Sequence[Mappin
     """Insert `rows`, which all have the same keys, in one statement. JSON values only; no rows is no statement."""
     if not rows:
         return
-    names = list(rows[0])
+    await conn.execute(_insertion(table, tuple(rows[0])), {"rows": dump_rows(rows)})
+
+
+@cache
+def _insertion(table: Table, names: tuple[str, ...]) -> TextClause:
     columns = ", ".join(f'"{name}"' for name in names)
     typed = ", ".join(f'"{name}" {table.c[name].type.compile(_DIALECT)}' for name in names)
-    await conn.execute(
-        text(
-            f'INSERT INTO "{table.name}" ({columns}) '  # noqa: S608 (names come from the table itself)
-            f"SELECT {columns} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given({typed})"
-        ),
-        {"rows": dump_rows(rows)},
+    return text(
+        f'INSERT INTO "{table.name}" ({columns}) '  # noqa: S608 (names come from the table itself)
+        f"SELECT {columns} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given({typed})"
     )
 
 
