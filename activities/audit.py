@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.errors import database_errors
 from activities.refunds import HEARTBEAT, RefundActivities
 from activities.undisturbed import beating
-from store import findings, reads, refunds
+from store import conservation, findings, refunds
 from store.database import Engine
 from store.findings import Finding, FindingKind, OpenClaim
 
@@ -103,6 +103,6 @@ class AuditActivities:
                 kind = FindingKind.CONSERVATION
                 found = [
                     Finding(kind, row.order_no, row.order_no, None, {"difference": row.books.difference})
-                    for row in await reads.unbalanced(conn)
+                    for row in await conservation.unbalanced(conn)
                 ]
                 return await findings.report(conn, kind, found)

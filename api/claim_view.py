@@ -19,7 +19,7 @@ from api.schemas.storefront import (
 from domain.claims import ClaimKind, ClaimStatus, LegState
 from domain.costs import CostKind
 from domain.refusals import Code, Refusal
-from store.reads import ClaimDetails, ClaimStep
+from store.claim_details import ClaimDetails, ClaimStep
 
 _FEES = (CostKind.FEE_CHARGED, CostKind.FEE_RETURNED)
 

@@ -48,7 +48,7 @@ from domain.claims import ClaimKind
 from domain.eligibility import Gates, Possible
 from domain.orders import Line, OrderState
 from domain.refusals import Code, Refusal
-from store import feed, guests, orders, reads
+from store import conservation, feed, findings, guests, inbox, order_audit, order_claims, orders
 
 router = APIRouter(prefix="/v1", route_class=CallerRoute, tags=["feed"])
 
@@ -128,7 +128,7 @@ async def get_inbox(
     """The member's notices, newest first."""
     async with parts.database.reading() as conn:
         member = await feed.get_member(conn, member_no)
-        found = await reads.inbox(conn, member_no, limit=size + 1, after=after)
+        found = await inbox.notices_of(conn, member_no, limit=size + 1, after=after)
     if member is None or not _is_theirs(caller, member_no):
         raise Refusal(Code.NOT_FOUND, "member.unknown", member_no=member_no)
     shown = found[:size]
@@ -219,12 +219,12 @@ async def get_order(
         if state is None:
             raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=order_no)
         fed = await feed.with_buyer(conn, state.order)
-        claims = await reads.claims_of_order(conn, order_no)
+        claims = await order_claims.claims_of_order(conn, order_no)
     return ok(_order_view(state, fed, claims, caller, texts.language_of(request)))
 
 
 def _order_view(
-    state: OrderState, fed: feed.FedOrder, claims: list[reads.ClaimSummary], caller: Caller, language: str
+    state: OrderState, fed: feed.FedOrder, claims: list[order_claims.ClaimSummary], caller: Caller, language: str
 ) -> OrderView:
     gates = Gates(state, caller.actor)
     return OrderView(
@@ -269,7 +269,7 @@ def _reason(possible: Possible, language: str) -> str | None:
     return texts.refusal(possible.why_not, language) if possible.why_not else None
 
 
-def _claim_entry(claim: reads.ClaimSummary) -> ClaimEntry:
+def _claim_entry(claim: order_claims.ClaimSummary) -> ClaimEntry:
     cancel = claim.kind is ClaimKind.CANCEL
     return ClaimEntry(
         claim_no=claim.claim_no,
@@ -290,7 +290,7 @@ def _claim_entry(claim: reads.ClaimSummary) -> ClaimEntry:
 async def get_audit(order_no: OrderNo, parts: TheParts) -> Envelope[AuditView]:
     """Every movement of money, stock, coupons and credits of an order with its claim, and the order's books."""
     async with parts.database.reading() as conn:
-        audit = await reads.audit(conn, order_no)
+        audit = await order_audit.load_audit(conn, order_no)
     if audit is None:
         raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=order_no)
     return ok(audit_view(audit))
@@ -301,7 +301,7 @@ async def get_audit(order_no: OrderNo, parts: TheParts) -> Envelope[AuditView]:
 async def get_findings(parts: TheParts, size: Annotated[int, Query(ge=1, le=1000)] = 100) -> Envelope[FindingsView]:
     """Orders whose money does not add up, reckoned now, and what the sweeper found: at most `size` of each."""
     async with parts.database.reading() as conn:
-        unbalanced = await reads.unbalanced(conn, size)
-        found = await reads.open_findings(conn, limit=size)
+        unbalanced = await conservation.unbalanced(conn, size)
+        found = await findings.open_findings(conn, limit=size)
     listed: list[BooksView] = [books_view(books) for books in unbalanced]
     return ok(FindingsView(unbalanced=listed, findings=[FindingEntry.of(finding) for finding in found]))

@@ -25,10 +25,10 @@ from api.tokens import Role
 from domain.claims import Action, ClaimKind, ClaimStatus
 from domain.refusals import Code, Refusal
 from domain.seals import seal
-from store import claims, commands, reads
+from store import claims, commands, operator_list
 from store.claims import FoundClaim
 from store.commands import CommandRecord
-from store.reads import ListedClaim
+from store.operator_list import ListedClaim
 from workflows import attributes, budgets
 from workflows.cancel_order import CancelOrderWorkflow
 from workflows.change_option import ChangeOptionWorkflow
@@ -72,7 +72,7 @@ async def list_claims(
 ) -> Envelope[OperatorClaims]:
     """By descending claim number, each with its open parkings and a link to its workflow."""
     async with parts.database.reading() as conn:
-        found = await reads.list_claims(
+        found = await operator_list.list_claims(
             conn,
             needs_operator=None if needs_operator is None else needs_operator == "Y",
             status=status,
@@ -224,7 +224,7 @@ async def _is_over(parts: Parts, claim: FoundClaim) -> bool:
 
 async def _state(parts: Parts, claim: FoundClaim) -> OperatorClaim:
     async with parts.database.reading() as conn:
-        listed = await reads.list_claims(conn, claim_no=claim.claim_no, limit=1)
+        listed = await operator_list.list_claims(conn, claim_no=claim.claim_no, limit=1)
     return _view(listed[0], parts)
 
 

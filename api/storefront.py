@@ -47,7 +47,8 @@ from domain.options import Candidate, candidates
 from domain.orders import Item, Line, LineStatus, Means, OrderState, PaymentStatus
 from domain.reasons import REASONS
 from domain.refusals import Code, Refusal
-from store import clock, feed, orders, reads
+from store import clock, feed, orders
+from store.claim_details import load_claim
 
 router = APIRouter(prefix="/v1", route_class=CallerRoute, tags=["storefront"])
 
@@ -146,7 +147,7 @@ async def claim_details(
     """The claim's goods, refunds, coupons due back, delivery costs, and the progress of its steps."""
     await access.prove(caller, body.order_no, body.password)
     async with parts.database.reading() as conn:
-        claim = await reads.claim_details(conn, body.claim_no)
+        claim = await load_claim(conn, body.claim_no)
     if claim is None or claim.order_no != body.order_no:
         raise Refusal(Code.NOT_FOUND, "claim.unknown", claim_no=body.claim_no)
     return ok(claim_view(claim, language))

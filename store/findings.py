@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -45,6 +45,19 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenFinding:
+    """A finding that is not cleared yet: `kind` is a slug, `detail` JSON values without personal data."""
+
+    finding_key: str
+    kind: str
+    order_no: str | None
+    claim_no: str | None
+    detail: Mapping[str, Any]
+    found_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OpenClaim:
     claim_no: str
     order_no: str
@@ -77,6 +90,17 @@ async def report(conn: AsyncConnection, kind: FindingKind, found: Sequence[Findi
         )
     still_open = select(func.count()).where(findings.c.kind == kind, findings.c.cleared_at.is_(None))
     return int((await conn.execute(still_open)).scalar_one())
+
+
+async def open_findings(conn: AsyncConnection, *, limit: int = 100) -> list[OpenFinding]:
+    """At most `limit`, oldest first."""
+    found = await conn.execute(
+        select(*(findings.c[name] for name in OpenFinding.__dataclass_fields__))
+        .where(findings.c.cleared_at.is_(None))
+        .order_by(findings.c.found_at, findings.c.finding_key)
+        .limit(limit)
+    )
+    return [OpenFinding(**row._mapping) for row in found]
 
 
 async def unfinished_claims(conn: AsyncConnection, *, older_than: timedelta) -> list[OpenClaim]:

@@ -75,6 +75,25 @@ async def load_state(conn: AsyncConnection, order_no: str) -> OrderState | None:
     return OrderState(order=order, claims=_standing_claims(row), coupons=await _coupons(conn, used) if used else {})
 
 
+async def load_payments(conn: AsyncConnection, order_no: str) -> tuple[Payment, ...]:
+    found = await conn.execute(
+        select(order_payments).where(order_payments.c.order_no == order_no).order_by(order_payments.c.position)
+    )
+    return tuple(
+        Payment(
+            payment_no=row.payment_no,
+            means=Means(row.means),
+            amount=row.amount,
+            status=PaymentStatus(row.status),
+            gateway=row.gateway,
+            gateway_ref=row.gateway_ref,
+            partial_cancel=row.partial_cancel,
+            refunding=row.refunding,
+        )
+        for row in found
+    )
+
+
 async def load_items(conn: AsyncConnection, goods_nos: set[str]) -> list[Item]:
     """Every variant of the goods named, by goods and variant number."""
     found = await conn.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -25,6 +26,21 @@ class Parking:
     outcome_unknown: bool
     actions: tuple[Action, ...]
     open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenParking:
+    """A wait for a person that nobody has answered. `part` is the refund leg, or empty."""
+
+    parking_no: int
+    claim_no: str
+    step: Step
+    part: str
+    cause: StuckReason
+    detail: str
+    outcome_unknown: bool
+    actions: tuple[Action, ...]
+    parked_at: datetime
 
 
 async def park(
@@ -93,6 +109,36 @@ async def find(conn: AsyncConnection, claim_no: str, parking_no: int) -> Parking
         outcome_unknown=row.outcome_unknown,
         actions=tuple(Action(action) for action in row.actions),
         open=row.closed_at is None,
+    )
+
+
+async def find_open(conn: AsyncConnection, claim_nos: Sequence[str]) -> tuple[OpenParking, ...]:
+    """The open ones of these claims, oldest first."""
+    found = await conn.execute(
+        select(
+            parkings.c.parking_no,
+            parkings.c.claim_no,
+            parkings.c.step,
+            parkings.c.part,
+            parkings.c.cause,
+            parkings.c.detail,
+            parkings.c.outcome_unknown,
+            parkings.c.actions,
+            parkings.c.parked_at,
+        )
+        .where(parkings.c.claim_no.in_(claim_nos), parkings.c.closed_at.is_(None))
+        .order_by(parkings.c.parking_no)
+    )
+    return tuple(
+        OpenParking(
+            **{
+                **row._mapping,
+                "step": Step(row.step),
+                "cause": StuckReason(row.cause),
+                "actions": tuple(Action(action) for action in row.actions),
+            }
+        )
+        for row in found
     )
 
 

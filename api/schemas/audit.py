@@ -11,7 +11,11 @@ from api.codes import MEANS, PAYMENT_STATUS
 from api.schemas.fields import Wire, YesNo, yes_no
 from domain.conservation import Books
 from domain.orders import Means, Payment, PaymentStatus
-from store import reads
+from store.conservation import OrderBooks
+from store.findings import OpenFinding
+from store.inbox import InboxNotice
+from store.order_audit import CouponMovement, CreditMovement, OrderAudit, StockMovement
+from store.refund_legs import RefundLeg
 
 
 class Conservation(Wire):
@@ -67,7 +71,7 @@ class RefundEntry(Wire):
     settled_at: datetime | None = Field(alias="rfdDtm")
 
     @classmethod
-    def of(cls, leg: reads.RefundLeg) -> Self:
+    def of(cls, leg: RefundLeg) -> Self:
         return cls(
             claim_no=leg.claim_no,
             leg_id=leg.leg_id,
@@ -92,7 +96,7 @@ class StockEntry(Wire):
     at: datetime = Field(alias="dtm")
 
     @classmethod
-    def of(cls, movement: reads.StockMovement) -> Self:
+    def of(cls, movement: StockMovement) -> Self:
         return cls(
             claim_no=movement.claim_no,
             kind=movement.kind,
@@ -111,7 +115,7 @@ class CouponEntry(Wire):
     at: datetime = Field(alias="dtm")
 
     @classmethod
-    def of(cls, movement: reads.CouponMovement) -> Self:
+    def of(cls, movement: CouponMovement) -> Self:
         return cls(claim_no=movement.claim_no, kind=movement.kind, coupon_no=movement.coupon_no, at=movement.at)
 
 
@@ -125,7 +129,7 @@ class CreditEntry(Wire):
     at: datetime = Field(alias="dtm")
 
     @classmethod
-    def of(cls, movement: reads.CreditMovement) -> Self:
+    def of(cls, movement: CreditMovement) -> Self:
         return cls(
             claim_no=movement.claim_no,
             kind=movement.kind,
@@ -166,7 +170,7 @@ class FindingEntry(Wire):
     seen_at: datetime = Field(alias="seenDtm")
 
     @classmethod
-    def of(cls, finding: reads.Finding) -> Self:
+    def of(cls, finding: OpenFinding) -> Self:
         return cls(
             kind=finding.kind,
             order_no=finding.order_no,
@@ -194,7 +198,7 @@ class NoticeEntry(Wire):
     at: datetime = Field(alias="dtm")
 
     @classmethod
-    def of(cls, notice: reads.InboxNotice) -> Self:
+    def of(cls, notice: InboxNotice) -> Self:
         return cls(
             notice_no=notice.notice_id,
             order_no=notice.order_no,
@@ -211,7 +215,7 @@ class InboxView(Wire):
     next: str | None = Field(alias="nextAfter", description="Send it as `after` for older ones; null: there are none.")
 
 
-def books_view(books: reads.OrderBooks) -> BooksView:
+def books_view(books: OrderBooks) -> BooksView:
     return BooksView(
         order_no=books.order_no,
         currency=books.currency,
@@ -221,7 +225,7 @@ def books_view(books: reads.OrderBooks) -> BooksView:
     )
 
 
-def audit_view(audit: reads.OrderAudit) -> AuditView:
+def audit_view(audit: OrderAudit) -> AuditView:
     head = books_view(audit.books)
     return AuditView(
         order_no=head.order_no,

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from store.engine import create_engine
+from tests.store import shop
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +24,10 @@ async def conn(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     async with engine.connect() as connection:
         yield connection
         await connection.rollback()
+
+
+@pytest.fixture
+async def brought(conn: AsyncConnection) -> AsyncConnection:
+    """A connection on which `shop.WITH_COUPON_AND_MILEAGE` stands."""
+    await shop.bring(conn, shop.WITH_COUPON_AND_MILEAGE)
+    return conn

@@ -12,13 +12,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.claims import Actor, ClaimKind, Direction, LegState, SettledBy
 from domain.conservation import Leg
 from domain.costs import Costs, Selection
-from domain.orders import Fault, Held, Item, Order, OrderState, SaleMethod, SaleStatus
+from domain.orders import Fault, Held, Item, Means, Order, OrderState, SaleMethod, SaleStatus
 from domain.pricing import price
 from domain.units import take
 from store import claims, coupons, feed, fence, own_credits, stock
 from store.orders import load_state
 from store.tables import refund_legs
-from tests.support.orders import NOW
+from tests.support import orders as made
+
+WITH_COUPON_AND_MILEAGE = made.order(
+    made.line(1, 10_000, 2),
+    made.line(2, 5_000, 1),
+    benefits=(made.basket_coupon("B1", {1: 2_000, 2: 1_000}),),
+    payments=(made.payment("1", 20_000), made.payment("2", 2_000, Means.MILEAGE)),
+)
 
 _numbers = itertools.count(1)
 
@@ -86,7 +93,7 @@ async def open_cancel(
     await fence.lock_order(conn, order_no)
     state = await state_of(conn, order_no)
     selection = tuple(Selection(line_no, quantity) for line_no, quantity in wanted.items())
-    costs = price(state, selection, fault, NOW)
+    costs = price(state, selection, fault, made.NOW)
     new = new_claim(order_no, fault=fault)
     await claims.open_cancel(conn, new, state, take(state, selection), costs)
     return new.claim_no, costs
@@ -125,6 +132,20 @@ async def give_back(conn: AsyncConnection, claim_no: str) -> None:
     await coupons.restore(conn, head)
     await stock.restock(conn, head)
     await own_credits.give_back(conn, head)
+
+
+async def cancel_all(conn: AsyncConnection, order: Order) -> str:
+    """A cancel of everything, given back whole."""
+    claim_no, _ = await open_cancel(conn, order.order_no, {line.line_no: line.quantity for line in order.lines})
+    await decide(conn, claim_no)
+    await give_back(conn, claim_no)
+    await conn.execute(
+        update(refund_legs)
+        .where(refund_legs.c.claim_no == claim_no, refund_legs.c.external)
+        .values(state=LegState.SETTLED, settled_by="GATEWAY", refund_ref="R1")
+    )
+    await claims.restate(conn, claim_no)
+    return claim_no
 
 
 async def undo(conn: AsyncConnection, claim_no: str) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.claims import LegState
 from domain.conservation import Books, books
 from domain.orders import Fault, Means, Order, PaymentStatus
-from store import reads
+from store import conservation
 from tests.store import shop
 from tests.support import orders as made
 
@@ -29,7 +29,7 @@ REACH = settings(
 
 
 async def _by_view(conn: AsyncConnection, order_no: str) -> Books:
-    found = await reads.conservation(conn, order_no)
+    found = await conservation.books_of(conn, order_no)
     assert found is not None
     return found.books
 
@@ -181,9 +181,9 @@ async def test_one_wrong_row_is_listed(conn: AsyncConnection, wrong: str) -> Non
     await shop.bring(conn, order)
     claim_no, _ = await shop.open_cancel(conn, order.order_no, {1: 2})
     await shop.decide(conn, claim_no)
-    assert await reads.unbalanced(conn) == []
+    assert await conservation.unbalanced(conn) == []
     await conn.execute(text(wrong))
-    assert [found.order_no for found in await reads.unbalanced(conn)] == [order.order_no]
+    assert [found.order_no for found in await conservation.unbalanced(conn)] == [order.order_no]
 
 
 async def test_one_order_is_reckoned_without_reading_the_others(conn: AsyncConnection) -> None:
@@ -196,19 +196,19 @@ async def test_one_order_is_reckoned_without_reading_the_others(conn: AsyncConne
 async def test_all_orders_are_gone_through_batch_by_batch(
     conn: AsyncConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reads, "BATCH", 2)
+    monkeypatch.setattr(conservation, "BATCH", 2)
     await _bring_many(conn, 5)
-    assert await reads.unbalanced(conn) == []
+    assert await conservation.unbalanced(conn) == []
     await conn.execute(text("UPDATE order_payments SET amount = amount + 1 WHERE order_no <> 'O003'"))
-    assert [found.order_no for found in await reads.unbalanced(conn)] == ["O000", "O001", "O002", "O004"]
-    assert [found.order_no for found in await reads.unbalanced(conn, 3)] == ["O000", "O001", "O002"]
+    assert [found.order_no for found in await conservation.unbalanced(conn)] == ["O000", "O001", "O002", "O004"]
+    assert [found.order_no for found in await conservation.unbalanced(conn, 3)] == ["O000", "O001", "O002"]
 
 
 async def _bring_many(conn: AsyncConnection, count: int) -> None:
     """Orders ``O000`` … that are not there yet, each with a claim."""
     for number in range(count):
         order_no = f"O{number:03}"
-        if await reads.conservation(conn, order_no) is None:
+        if await conservation.books_of(conn, order_no) is None:
             await shop.bring(conn, replace(SHIPPED, order_no=order_no))
             claim_no, _ = await shop.open_cancel(conn, order_no, {1: 2})
             await shop.decide(conn, claim_no)

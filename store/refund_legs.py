@@ -1,0 +1,75 @@
+"""The refund legs of a claim or an order, as they are shown; how they move is `store.refunds`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.claims import LegState, SettledBy
+from domain.orders import Means
+from store.tables import refund_legs
+
+
+@dataclass(frozen=True, slots=True)
+class RefundLeg:
+    """What goes back to one payment, and how far it is."""
+
+    leg_id: str
+    claim_no: str
+    payment_no: str
+    means: Means
+    gateway: str | None
+    amount: int
+    state: LegState
+    settled_by: SettledBy | None
+    refund_ref: str | None
+    evidence: str | None
+    code: str | None
+    moved_at: datetime
+    settled_at: datetime | None
+
+
+async def legs_of_claim(conn: AsyncConnection, claim_no: str) -> tuple[RefundLeg, ...]:
+    """In the order in which they were planned."""
+    return await _legs(conn, refund_legs.c.claim_no == claim_no)
+
+
+async def legs_of_order(conn: AsyncConnection, order_no: str) -> tuple[RefundLeg, ...]:
+    """Those of all its claims, by claim number."""
+    return await _legs(conn, refund_legs.c.order_no == order_no)
+
+
+async def _legs(conn: AsyncConnection, which: ColumnElement[bool]) -> tuple[RefundLeg, ...]:
+    found = await conn.execute(
+        select(
+            refund_legs.c.leg_id,
+            refund_legs.c.claim_no,
+            refund_legs.c.payment_no,
+            refund_legs.c.means,
+            refund_legs.c.gateway,
+            refund_legs.c.amount,
+            refund_legs.c.state,
+            refund_legs.c.settled_by,
+            refund_legs.c.refund_ref,
+            refund_legs.c.evidence,
+            refund_legs.c.code,
+            refund_legs.c.moved_at,
+            refund_legs.c.settled_at,
+        )
+        .where(which)
+        .order_by(refund_legs.c.claim_no, refund_legs.c.position)
+    )
+    return tuple(
+        RefundLeg(
+            **{
+                **row._mapping,
+                "means": Means(row.means),
+                "state": LegState(row.state),
+                "settled_by": SettledBy(row.settled_by) if row.settled_by else None,
+            }
+        )
+        for row in found
+    )

@@ -1,0 +1,42 @@
+"""The audit of an order: every movement with its claim."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.orders import Means
+from store.conservation import books_of, unbalanced
+from store.order_audit import load_audit
+from tests.store import shop
+
+ORDER_NO = shop.WITH_COUPON_AND_MILEAGE.order_no
+
+
+async def test_every_movement_of_an_order_with_its_claim(brought: AsyncConnection) -> None:
+    claim_no = await shop.cancel_all(brought, shop.WITH_COUPON_AND_MILEAGE)
+    audit = await load_audit(brought, ORDER_NO)
+    assert audit is not None
+    assert audit.books.books.difference == 0
+    assert audit.books.books.refunded == 22_000
+    assert [(leg.claim_no, leg.refund_ref) for leg in audit.legs] == [(claim_no, "R1"), (claim_no, None)]
+    assert [(move.claim_no, move.line_no, move.quantity) for move in audit.stock] == [
+        (claim_no, 1, 2),
+        (claim_no, 2, 1),
+    ]
+    assert [(move.claim_no, move.kind, move.coupon_no) for move in audit.coupons] == [(claim_no, "restore", "B1")]
+    assert [(move.claim_no, move.means, move.member_no, move.amount) for move in audit.credits] == [
+        (claim_no, Means.MILEAGE, "M1", 2_000)
+    ]
+
+
+async def test_no_such_order(brought: AsyncConnection) -> None:
+    assert await load_audit(brought, "NONE") is None
+    assert await books_of(brought, "NONE") is None
+
+
+async def test_at_most_so_many_unbalanced_orders(brought: AsyncConnection) -> None:
+    await brought.execute(text("UPDATE order_payments SET amount = amount + 5 WHERE payment_no = '2'"))
+    [found] = await unbalanced(brought)
+    assert (found.order_no, found.currency, found.books.difference) == (ORDER_NO, "KRW", 5)
+    assert await unbalanced(brought, 0) == []
