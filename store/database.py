@@ -17,6 +17,9 @@ Engine = AsyncEngine
 PATIENCE = 8.0
 """Longest that one transaction may take, in seconds: a server that is there but silent has no other bound."""
 
+_PARTING = 1.0
+"""Seconds for taking leave of a server that was given up: the driver would wait ten for it to hear a cancel."""
+
 
 class DatabaseSilent(Exception):
     """The database did not answer within `PATIENCE`."""
@@ -73,7 +76,7 @@ class Database:
 @asynccontextmanager
 async def _bounded() -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE + _PARTING), asyncio.timeout(PATIENCE):
             yield
     except TimeoutError as error:
         raise DatabaseSilent from error

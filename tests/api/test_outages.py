@@ -19,6 +19,7 @@ from settings import Settings
 from tests.api.shop import CANCEL, POPUP, QUOTE, Shop, select
 from tests.support.house import House, working
 from tests.support.ports import free_port
+from tests.support.silence import relay_to
 
 
 @asynccontextmanager
@@ -83,6 +84,20 @@ async def test_a_silent_database_is_503_within_seconds(house: House, me: dict[st
     for writer in held:
         writer.close()
     silent.close()
+
+
+async def test_a_database_that_falls_silent_is_503_within_seconds(
+    idle_shop: Shop, house: House, me: dict[str, str]
+) -> None:
+    order_no = await idle_shop.order()
+    database_url = house.settings.database_url
+    assert database_url is not None
+    async with relay_to(database_url) as (url, fall_silent), api_of(house, database_url=url) as behind:
+        assert (await behind.call(POPUP, {"ordNo": order_no}, me)).status_code == 200
+        fall_silent()
+        began = time.monotonic()
+        check(await behind.call(POPUP, {"ordNo": order_no}, me), "9001")
+        assert time.monotonic() - began < 12
 
 
 async def test_without_a_worker_a_cancel_is_not_confirmed_and_the_same_key_finds_it(
