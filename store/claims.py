@@ -337,13 +337,13 @@ async def _insert_steps(conn: AsyncConnection, claim_no: str, steps: Sequence[St
             return StepStatus.DONE
         return StepStatus.SKIPPED if step in skipped else StepStatus.WAITING
 
-    await conn.execute(
-        insert(claim_steps).values(
-            [
-                {"claim_no": claim_no, "step": step, "position": position, "status": status(step)}
-                for position, step in enumerate(steps, start=1)
-            ]
-        )
+    await insert_rows(
+        conn,
+        claim_steps,
+        [
+            {"claim_no": claim_no, "step": step, "position": position, "status": status(step)}
+            for position, step in enumerate(steps, start=1)
+        ],
     )
 
 

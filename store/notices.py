@@ -17,8 +17,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, Text, bindparam, case, exists, func, literal, select, update
-from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    Text,
+    bindparam,
+    case,
+    column,
+    exists,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -81,7 +94,7 @@ def notice_id(claim_no: str, event: NoticeEvent, channel: Channel) -> str:
 
 async def facts(conn: AsyncConnection, claim_no: str) -> NoticeFacts | None:
     """What the texts of a claim name, in one statement whatever its lines; None when there is no such claim."""
-    row = (await conn.execute(_facts_of(claim_no))).one_or_none()
+    row = (await conn.execute(_FACTS, {"of_claim": claim_no})).one_or_none()
     if row is None:
         return None
     return NoticeFacts(
@@ -110,31 +123,23 @@ async def plan(conn: AsyncConnection, told: NoticeFacts, event: NoticeEvent, dra
     """
     if not drafts:
         return []
-    written = (
-        insert(notices)
-        .values(
-            [
-                {
-                    "notice_id": notice_id(told.claim_no, event, draft.channel),
-                    "claim_no": told.claim_no,
-                    "order_no": told.order_no,
-                    "member_no": told.member_no,
-                    "event": event,
-                    "channel": draft.channel,
-                    "language": told.language,
-                    "subject": draft.subject,
-                    "body": draft.body,
-                    "state": draft.state,
-                    "code": draft.code,
-                }
-                for draft in drafts
-            ]
-        )
-        .on_conflict_do_nothing()
-        .returning(*notices.c)
-        .cte("written")
-    )
-    rows = (await conn.execute(_tell(written, written.c.state != NoticeState.PLANNED))).all()
+    given = [
+        {
+            "notice_id": notice_id(told.claim_no, event, draft.channel),
+            "claim_no": told.claim_no,
+            "order_no": told.order_no,
+            "member_no": told.member_no,
+            "event": event,
+            "channel": draft.channel,
+            "language": told.language,
+            "subject": draft.subject,
+            "body": draft.body,
+            "state": draft.state,
+            "code": draft.code,
+        }
+        for draft in drafts
+    ]
+    rows = (await conn.execute(_PLAN, {"given": given})).all()
     if len(rows) < len(drafts):
         rows = (
             await conn.execute(
@@ -281,7 +286,8 @@ _MARK = _ending(bindparam("new_code", type_=Text))
 _GIVE_UP = _ending(func.coalesce(notices.c.code, bindparam("new_code", type_=Text)))
 
 
-def _facts_of(claim_no: str) -> Select[Any]:
+def _facts() -> Select[Any]:
+    claim_no = bindparam("of_claim", type_=Text)
     named = (
         select(
             claim_lines.c.line_no,
@@ -343,3 +349,37 @@ def _facts_of(claim_no: str) -> Select[Any]:
         )
         .where(claims.c.claim_no == claim_no)
     )
+
+
+def _plan() -> Select[Any]:
+    """Writes the notices of the JSON list `given`, a row each, and tells those that are at their end already."""
+    names = (
+        "notice_id",
+        "claim_no",
+        "order_no",
+        "member_no",
+        "event",
+        "channel",
+        "language",
+        "subject",
+        "body",
+        "state",
+        "code",
+    )
+    given = (
+        func.jsonb_to_recordset(bindparam("given", type_=JSONB))
+        .table_valued(*(column(name, notices.c[name].type) for name in names), name="given")
+        .render_derived(with_types=True)
+    )
+    written = (
+        insert(notices)
+        .from_select(names, select(*(given.c[name] for name in names)))
+        .on_conflict_do_nothing()
+        .returning(*notices.c)
+        .cte("written")
+    )
+    return _tell(written, written.c.state != NoticeState.PLANNED)
+
+
+_FACTS = _facts()
+_PLAN = _plan()
