@@ -48,7 +48,18 @@ from domain.claims import ClaimKind
 from domain.eligibility import Gates, Possible
 from domain.orders import Line, OrderState
 from domain.refusals import Code, Refusal
-from store import conservation, feed, findings, guests, inbox, order_audit, order_claims, orders
+from store import (
+    conservation,
+    feed_orders,
+    feed_shop,
+    findings,
+    guests,
+    inbox,
+    line_moves,
+    order_audit,
+    order_claims,
+    orders,
+)
 
 router = APIRouter(prefix="/v1", route_class=CallerRoute, tags=["feed"])
 
@@ -78,7 +89,7 @@ OrderPassword = Annotated[str | None, Header(alias="X-Order-Password", max_lengt
 async def put_item(goods_no: GoodsNo, variant_no: VariantNo, body: ItemWire, parts: TheParts) -> Envelope[ItemWire]:
     """Write an item; its stock becomes what is sent."""
     async with parts.database.writing() as conn:
-        await feed.put_item(conn, body.to_item(goods_no, variant_no))
+        await feed_shop.put_item(conn, body.to_item(goods_no, variant_no))
     return ok(body)
 
 
@@ -101,7 +112,7 @@ async def get_item(goods_no: GoodsNo, variant_no: VariantNo, parts: TheParts) ->
 async def put_member(member_no: MemberNo, body: MemberWire, parts: TheParts) -> Envelope[MemberWire]:
     """Write a member; the balances become what is sent."""
     async with parts.database.writing() as conn:
-        await feed.put_member(conn, body.to_member(member_no))
+        await feed_shop.put_member(conn, body.to_member(member_no))
     return ok(body)
 
 
@@ -110,7 +121,7 @@ async def put_member(member_no: MemberNo, body: MemberWire, parts: TheParts) -> 
 async def get_member(member_no: MemberNo, caller: TheCaller, parts: TheParts) -> Envelope[MemberWire]:
     """The member, with the balances as they stand."""
     async with parts.database.reading() as conn:
-        member = await feed.get_member(conn, member_no)
+        member = await feed_shop.get_member(conn, member_no)
     if member is None or not _is_theirs(caller, member_no):
         raise Refusal(Code.NOT_FOUND, "member.unknown", member_no=member_no)
     return ok(MemberWire.of(member))
@@ -127,7 +138,7 @@ async def get_inbox(
 ) -> Envelope[InboxView]:
     """The member's notices, newest first."""
     async with parts.database.reading() as conn:
-        member = await feed.get_member(conn, member_no)
+        member = await feed_shop.get_member(conn, member_no)
         found = await inbox.notices_of(conn, member_no, limit=size + 1, after=after)
     if member is None or not _is_theirs(caller, member_no):
         raise Refusal(Code.NOT_FOUND, "member.unknown", member_no=member_no)
@@ -145,7 +156,7 @@ async def get_inbox(
 async def put_coupon(coupon_no: CouponNo, body: CouponWire, parts: TheParts) -> Envelope[CouponWire]:
     """Write a coupon. One that a claim gave back can't be set back to that order."""
     async with parts.database.writing() as conn:
-        await feed.put_coupon(conn, body.to_coupon(coupon_no))
+        await feed_shop.put_coupon(conn, body.to_coupon(coupon_no))
     return ok(body)
 
 
@@ -154,7 +165,7 @@ async def put_coupon(coupon_no: CouponNo, body: CouponWire, parts: TheParts) -> 
 async def get_coupon(coupon_no: CouponNo, caller: TheCaller, parts: TheParts) -> Envelope[CouponWire]:
     """The coupon as it stands."""
     async with parts.database.reading() as conn:
-        coupon = await feed.get_coupon(conn, coupon_no)
+        coupon = await feed_shop.get_coupon(conn, coupon_no)
     if coupon is None or not _is_theirs(caller, coupon.member_no):
         raise Refusal(Code.NOT_FOUND, "coupon.unknown", coupon_no=coupon_no)
     return ok(CouponWire.of(coupon))
@@ -177,7 +188,7 @@ async def put_order(order_no: OrderNo, body: FedOrderWire, parts: TheParts) -> E
         raise Refusal(code, "guest.password", field="umemPwd")
     fed = body.to_order(order_no, await _password_hash(parts, order_no, body.password))
     async with parts.database.writing() as conn:
-        await feed.put_order(conn, fed)
+        await feed_orders.put_order(conn, fed)
     return ok(WrittenOrder(order_no=order_no))
 
 
@@ -198,7 +209,7 @@ async def _password_hash(parts: Parts, order_no: str, password: str | None) -> s
 async def move_line(order_no: OrderNo, line_no: PathLineNo, body: MoveWire, parts: TheParts) -> Envelope[MovedLine]:
     """Move the units left of a line forward. The warehouse learns here when fewer are left than it believes."""
     async with parts.database.writing() as conn:
-        left = await feed.move_line(conn, order_no, line_no, body.status, body.quantity)
+        left = await line_moves.move_line(conn, order_no, line_no, body.status, body.quantity)
     return ok(MovedLine(order_no=order_no, line_no=line_no, status=body.status, quantity=left))
 
 
@@ -218,13 +229,13 @@ async def get_order(
         state = await orders.load_state(conn, order_no)
         if state is None:
             raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=order_no)
-        fed = await feed.with_buyer(conn, state.order)
+        fed = await feed_orders.with_buyer(conn, state.order)
         claims = await order_claims.claims_of_order(conn, order_no)
     return ok(_order_view(state, fed, claims, caller, texts.language_of(request)))
 
 
 def _order_view(
-    state: OrderState, fed: feed.FedOrder, claims: list[order_claims.ClaimSummary], caller: Caller, language: str
+    state: OrderState, fed: feed_orders.FedOrder, claims: list[order_claims.ClaimSummary], caller: Caller, language: str
 ) -> OrderView:
     gates = Gates(state, caller.actor)
     return OrderView(

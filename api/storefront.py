@@ -47,7 +47,7 @@ from domain.options import Candidate, candidates
 from domain.orders import Item, Line, LineStatus, Means, OrderState, PaymentStatus
 from domain.reasons import REASONS
 from domain.refusals import Code, Refusal
-from store import clock, feed, orders
+from store import clock, feed_orders, orders
 from store.claim_details import load_claim
 
 router = APIRouter(prefix="/v1", route_class=CallerRoute, tags=["storefront"])
@@ -98,7 +98,7 @@ async def cancel_popup(
         state = await orders.load_state(conn, body.order_no)
         if state is None:
             raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=body.order_no)
-        fed = await feed.with_buyer(conn, state.order)
+        fed = await feed_orders.with_buyer(conn, state.order)
     return ok(_popup(state, fed, caller, language))
 
 
@@ -199,7 +199,7 @@ def _checked(key: str | None) -> str | None:
 # --- views ------------------------------------------------------------------------------------------------------------
 
 
-def _popup(state: OrderState, fed: feed.FedOrder, caller: Caller, language: str) -> Popup:
+def _popup(state: OrderState, fed: feed_orders.FedOrder, caller: Caller, language: str) -> Popup:
     order = state.order
     gates = Gates(state, caller.actor)
     policies = {group.group_no: group.policy_no for group in order.groups}

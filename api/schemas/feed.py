@@ -29,7 +29,8 @@ from domain.orders import (
     SaleStatus,
 )
 from domain.refusals import Code, Refusal
-from store.feed import FedCoupon, FedMember, FedOrder
+from store.feed_orders import FedOrder
+from store.feed_shop import FedCoupon, FedMember
 
 MOST_ROWS = 2000
 """Of one list of an order."""

@@ -21,7 +21,8 @@ from activities.options import OpenChange
 from activities.refusals import from_failure
 from domain.orders import Item, LineStatus, SaleMethod, SaleStatus
 from domain.refusals import Refusal
-from store.feed import move_line, put_item
+from store.feed_shop import put_item
+from store.line_moves import move_line
 from tests.support.broken import broken
 from tests.support.holding import Holder, When, holding
 from tests.support.house import House

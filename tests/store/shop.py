@@ -15,7 +15,7 @@ from domain.costs import Costs, Selection
 from domain.orders import Fault, Held, Item, Means, Order, OrderState, SaleMethod, SaleStatus
 from domain.pricing import price
 from domain.units import take
-from store import claims, coupons, feed, fence, own_credits, stock
+from store import claims, coupons, feed_orders, feed_shop, fence, own_credits, stock
 from store.orders import load_state
 from store.tables import refund_legs
 from tests.support import orders as made
@@ -44,8 +44,8 @@ def item_of(goods_no: str, variant_no: str, *, stock: int = 10, unit_price: int 
     )
 
 
-def fed(order: Order, *, buyer_name: str = "Kim", password_hash: str | None = None) -> feed.FedOrder:
-    return feed.FedOrder(
+def fed(order: Order, *, buyer_name: str = "Kim", password_hash: str | None = None) -> feed_orders.FedOrder:
+    return feed_orders.FedOrder(
         order=order,
         buyer_name=buyer_name,
         email="kim@example.com",
@@ -58,8 +58,8 @@ def fed(order: Order, *, buyer_name: str = "Kim", password_hash: str | None = No
 async def bring(conn: AsyncConnection, order: Order) -> None:
     """Feed the order's items and the order."""
     for goods_no, variant_no in sorted({(line.goods_no, line.variant_no) for line in order.lines}):
-        await feed.put_item(conn, item_of(goods_no, variant_no))
-    await feed.put_order(conn, fed(order))
+        await feed_shop.put_item(conn, item_of(goods_no, variant_no))
+    await feed_orders.put_order(conn, fed(order))
 
 
 async def state_of(conn: AsyncConnection, order_no: str) -> OrderState:

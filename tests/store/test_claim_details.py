@@ -8,7 +8,7 @@ from domain.claims import ClaimKind, LegState, Step, StepStatus
 from domain.costs import CouponCause
 from domain.orders import Held
 from store.claim_details import load_claim
-from store.feed import put_item
+from store.feed_shop import put_item
 from tests.store import shop
 
 ORDER_NO = shop.WITH_COUPON_AND_MILEAGE.order_no

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.orders import Held, LineStatus, Means, Order, Promotion
 from domain.refusals import Code, Refusal
-from store import coupons, feed, fence, stock
+from store import coupons, feed_orders, feed_shop, fence, line_moves, stock
 from store.orders import load_item
 from store.tables import coupon_movements, credit_movements, members, order_lines, stock_movements
 from store.tables import coupons as coupons_table
@@ -21,8 +21,8 @@ from tests.store import shop
 from tests.support import orders as made
 
 ITEM = shop.item_of("GOODS1", "001", stock=10)
-MEMBER = feed.FedMember("M1", "Kim", "kim@example.com", "010-1", 5_000, 0)
-COUPON = feed.FedCoupon("B1", "M1", Promotion.GOODS, "Ten percent", made.NOW, "20230808O000001")
+MEMBER = feed_shop.FedMember("M1", "Kim", "kim@example.com", "010-1", 5_000, 0)
+COUPON = feed_shop.FedCoupon("B1", "M1", Promotion.GOODS, "Ten percent", made.NOW, "20230808O000001")
 ORDER = made.order(
     made.line(1, 10_000, 3),
     made.line(2, 5_000, 1),
@@ -64,13 +64,13 @@ async def _stock_booked(conn: AsyncConnection) -> list[int]:
 
 
 async def test_an_item_is_given_back_as_it_was_fed(conn: AsyncConnection) -> None:
-    await feed.put_item(conn, ITEM)
+    await feed_shop.put_item(conn, ITEM)
     assert await load_item(conn, "GOODS1", "001") == ITEM
 
 
 async def test_the_difference_of_stock_is_booked(conn: AsyncConnection) -> None:
     for quantity in (10, 10, 7, 12):
-        await feed.put_item(conn, replace(ITEM, stock=quantity))
+        await feed_shop.put_item(conn, replace(ITEM, stock=quantity))
     assert await _stock_booked(conn) == [10, -3, 5]
 
 
@@ -82,7 +82,7 @@ async def test_a_put_waits_for_a_restock_and_books_what_is_left_to_change(engine
         head = await fence.enter(restocking, claim_no)
         assert head is not None
         await stock.restock(restocking, head)
-        put = asyncio.create_task(feed.put_item(feeding, replace(ITEM, stock=20)))
+        put = asyncio.create_task(feed_shop.put_item(feeding, replace(ITEM, stock=20)))
         await _until_waiting(engine)
         await restocking.commit()
         await put
@@ -116,9 +116,9 @@ async def _empty(conn: AsyncConnection) -> None:
 
 
 async def test_the_differences_of_balances_are_booked(conn: AsyncConnection) -> None:
-    await feed.put_member(conn, MEMBER)
-    await feed.put_member(conn, MEMBER)
-    await feed.put_member(conn, replace(MEMBER, mileage=4_000, deposit=50))
+    await feed_shop.put_member(conn, MEMBER)
+    await feed_shop.put_member(conn, MEMBER)
+    await feed_shop.put_member(conn, replace(MEMBER, mileage=4_000, deposit=50))
     found = await conn.execute(
         select(credit_movements.c.means, credit_movements.c.amount, credit_movements.c.kind).order_by(
             credit_movements.c.means, credit_movements.c.movement_id
@@ -129,15 +129,15 @@ async def test_the_differences_of_balances_are_booked(conn: AsyncConnection) -> 
         (Means.MILEAGE, 5_000, "feed"),
         (Means.MILEAGE, -1_000, "feed"),
     ]
-    assert await feed.get_member(conn, "M1") == replace(MEMBER, mileage=4_000, deposit=50)
+    assert await feed_shop.get_member(conn, "M1") == replace(MEMBER, mileage=4_000, deposit=50)
 
 
 async def test_a_coupon_is_given_back_as_it_was_fed_and_its_changes_are_booked(conn: AsyncConnection) -> None:
-    await feed.put_coupon(conn, COUPON)
-    await feed.put_coupon(conn, replace(COUPON, name="Another name"))
+    await feed_shop.put_coupon(conn, COUPON)
+    await feed_shop.put_coupon(conn, replace(COUPON, name="Another name"))
     later = replace(COUPON, used_order_no=None, expires_at=made.NOW + timedelta(days=1))
-    await feed.put_coupon(conn, later)
-    assert await feed.get_coupon(conn, "B1") == later
+    await feed_shop.put_coupon(conn, later)
+    assert await feed_shop.get_coupon(conn, "B1") == later
     booked = await conn.execute(select(coupon_movements.c.facts).order_by(coupon_movements.c.movement_id))
     assert [facts["used_order_no"] for facts in booked.scalars()] == [ORDER_NO, None]
 
@@ -146,33 +146,35 @@ async def test_a_coupon_that_a_claim_gave_back_is_not_set_back_to_that_order(bro
     claim_no = await _cancelled(brought, {1: 3})
     await coupons.restore(brought, await shop.head_of(brought, claim_no))
     with pytest.raises(Refusal) as caught:
-        await feed.put_coupon(brought, COUPON)
+        await feed_shop.put_coupon(brought, COUPON)
     assert (caught.value.code, caught.value.reason) == (Code.DUPLICATE, "coupon.given_back")
     assert caught.value.facts["claim_no"] == claim_no
     # Unused, or used by another order, it may well be.
-    await feed.put_coupon(brought, replace(COUPON, used_order_no=None))
-    await feed.put_coupon(brought, replace(COUPON, used_order_no="ANOTHER"))
+    await feed_shop.put_coupon(brought, replace(COUPON, used_order_no=None))
+    await feed_shop.put_coupon(brought, replace(COUPON, used_order_no="ANOTHER"))
 
 
 async def test_what_only_an_order_names_is_a_stub_until_it_is_fed(brought: AsyncConnection) -> None:
-    assert await feed.get_member(brought, "M1") == feed.FedMember("M1", None, None, None, 0, 0)
-    assert await feed.get_coupon(brought, "B1") == feed.FedCoupon("B1", "M1", Promotion.GOODS, None, None, ORDER_NO)
-    await feed.put_coupon(brought, COUPON)
-    await feed.put_member(brought, MEMBER)
+    assert await feed_shop.get_member(brought, "M1") == feed_shop.FedMember("M1", None, None, None, 0, 0)
+    assert await feed_shop.get_coupon(brought, "B1") == feed_shop.FedCoupon(
+        "B1", "M1", Promotion.GOODS, None, None, ORDER_NO
+    )
+    await feed_shop.put_coupon(brought, COUPON)
+    await feed_shop.put_member(brought, MEMBER)
     stubs = [
         (await brought.execute(select(members.c.stub))).scalar_one(),
         (await brought.execute(select(coupons_table.c.stub))).scalar_one(),
     ]
     assert stubs == [False, False]
-    assert await feed.get_coupon(brought, "B1") == COUPON
+    assert await feed_shop.get_coupon(brought, "B1") == COUPON
 
 
 async def test_an_order_moves_nothing_that_was_fed(conn: AsyncConnection) -> None:
-    await feed.put_coupon(conn, replace(COUPON, used_order_no=None))
-    await feed.put_member(conn, MEMBER)
+    await feed_shop.put_coupon(conn, replace(COUPON, used_order_no=None))
+    await feed_shop.put_member(conn, MEMBER)
     await shop.bring(conn, ORDER)
-    assert await feed.get_coupon(conn, "B1") == replace(COUPON, used_order_no=None)
-    assert await feed.get_member(conn, "M1") == MEMBER
+    assert await feed_shop.get_coupon(conn, "B1") == replace(COUPON, used_order_no=None)
+    assert await feed_shop.get_member(conn, "M1") == MEMBER
     item = await load_item(conn, "GOODS1", "001")
     assert item is not None
     assert item.stock == 10
@@ -182,12 +184,12 @@ async def test_an_order_moves_nothing_that_was_fed(conn: AsyncConnection) -> Non
 
 
 async def test_an_order_is_given_back_as_it_was_fed(brought: AsyncConnection) -> None:
-    assert await feed.get_order(brought, ORDER_NO) == shop.fed(ORDER)
+    assert await feed_orders.get_order(brought, ORDER_NO) == shop.fed(ORDER)
 
 
 async def test_an_order_with_an_unknown_item_is_refused(conn: AsyncConnection) -> None:
     with pytest.raises(Refusal) as caught:
-        await feed.put_order(conn, shop.fed(ORDER))
+        await feed_orders.put_order(conn, shop.fed(ORDER))
     assert (caught.value.code, caught.value.reason) == (Code.NOT_FOUND, "item.unknown")
     assert caught.value.facts == {"goods_no": "GOODS1", "variant_no": "001"}
 
@@ -195,14 +197,14 @@ async def test_an_order_with_an_unknown_item_is_refused(conn: AsyncConnection) -
 async def test_an_order_that_does_not_add_up_is_refused(brought: AsyncConnection) -> None:
     wrong = replace(ORDER, payments=(made.payment("1", 1),))
     with pytest.raises(Refusal, match=r"order\.sum"):
-        await feed.put_order(brought, shop.fed(wrong))
+        await feed_orders.put_order(brought, shop.fed(wrong))
     with pytest.raises(Refusal, match=r"order\.sum"):
-        await feed.put_order(brought, shop.fed(replace(wrong, order_no="NEW")))
+        await feed_orders.put_order(brought, shop.fed(replace(wrong, order_no="NEW")))
 
 
 async def test_the_same_order_again_writes_nothing(engine: AsyncEngine, brought: AsyncConnection) -> None:
     before = (await brought.execute(select(order_lines.c.line_id).order_by(order_lines.c.line_id))).scalars().all()
-    statements = await _statements(engine, feed.put_order(brought, shop.fed(ORDER)))
+    statements = await _statements(engine, feed_orders.put_order(brought, shop.fed(ORDER)))
     after = (await brought.execute(select(order_lines.c.line_id).order_by(order_lines.c.line_id))).scalars().all()
     assert before == after
     assert not [statement for statement in statements if not statement.lstrip().startswith("SELECT")]
@@ -210,8 +212,8 @@ async def test_the_same_order_again_writes_nothing(engine: AsyncEngine, brought:
 
 async def test_lines_may_come_in_any_order(brought: AsyncConnection) -> None:
     turned = replace(ORDER, lines=tuple(reversed(ORDER.lines)))
-    await feed.put_order(brought, shop.fed(turned))
-    assert await feed.get_order(brought, ORDER_NO) == shop.fed(ORDER)
+    await feed_orders.put_order(brought, shop.fed(turned))
+    assert await feed_orders.get_order(brought, ORDER_NO) == shop.fed(ORDER)
 
 
 async def test_an_order_without_claims_is_replaced_as_a_whole(brought: AsyncConnection) -> None:
@@ -220,29 +222,29 @@ async def test_an_order_without_claims_is_replaced_as_a_whole(brought: AsyncConn
         ordered_at=made.NOW,
     )
     await shop.bring(brought, other)
-    assert await feed.get_order(brought, ORDER_NO) == shop.fed(other)
-    assert await feed.get_member(brought, "M2") is not None
+    assert await feed_orders.get_order(brought, ORDER_NO) == shop.fed(other)
+    assert await feed_shop.get_member(brought, "M2") is not None
 
 
 async def test_a_members_order_can_become_a_guests(brought: AsyncConnection) -> None:
     guests = made.order(made.line(1, 10_000), member_no=None)
-    await feed.put_order(brought, shop.fed(guests, password_hash="hash"))
-    stored = await feed.get_order(brought, ORDER_NO)
+    await feed_orders.put_order(brought, shop.fed(guests, password_hash="hash"))
+    stored = await feed_orders.get_order(brought, ORDER_NO)
     assert stored == shop.fed(guests, password_hash="hash")
 
 
 async def test_two_at_once_bring_one_order(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         for line in ORDER.lines:
-            await feed.put_item(conn, shop.item_of(line.goods_no, line.variant_no))
+            await feed_shop.put_item(conn, shop.item_of(line.goods_no, line.variant_no))
 
     async def bring() -> None:
         async with engine.begin() as conn:
-            await feed.put_order(conn, shop.fed(ORDER))
+            await feed_orders.put_order(conn, shop.fed(ORDER))
 
     await asyncio.gather(*(bring() for _ in range(5)))
     async with engine.begin() as conn:
-        assert await feed.get_order(conn, ORDER_NO) == shop.fed(ORDER)
+        assert await feed_orders.get_order(conn, ORDER_NO) == shop.fed(ORDER)
         await _empty(conn)
 
 
@@ -250,9 +252,9 @@ async def test_many_lines_cost_no_more_statements_than_one(engine: AsyncEngine, 
     many = made.order(*(made.line(number, 100, 2) for number in range(1, 501)))
     one = replace(made.order(made.line(1, 100, 2)), order_no="ONE")
     for line in many.lines:
-        await feed.put_item(conn, shop.item_of(line.goods_no, line.variant_no))
-    of_many = await _statements(engine, feed.put_order(conn, shop.fed(many)))
-    of_one = await _statements(engine, feed.put_order(conn, shop.fed(one)))
+        await feed_shop.put_item(conn, shop.item_of(line.goods_no, line.variant_no))
+    of_many = await _statements(engine, feed_orders.put_order(conn, shop.fed(many)))
+    of_one = await _statements(engine, feed_orders.put_order(conn, shop.fed(one)))
     assert len(of_many) == len(of_one)
 
 
@@ -285,11 +287,11 @@ async def _statements(engine: AsyncEngine, running: Any) -> list[str]:
     ],
 )
 async def test_an_order_with_claims_is_not_rewritten(
-    brought: AsyncConnection, changed: feed.FedOrder, part: str
+    brought: AsyncConnection, changed: feed_orders.FedOrder, part: str
 ) -> None:
     await _cancelled(brought, {1: 1})
     with pytest.raises(Refusal) as caught:
-        await feed.put_order(brought, changed)
+        await feed_orders.put_order(brought, changed)
     assert (caught.value.code, caught.value.reason) == (Code.DUPLICATE, "order.has_claims")
     assert caught.value.facts["part"] == part
 
@@ -298,28 +300,28 @@ async def test_an_order_with_a_rejected_claim_is_not_rewritten(brought: AsyncCon
     claim_no, _ = await shop.open_cancel(brought, ORDER_NO, {1: 1})
     await shop.undo(brought, claim_no)
     with pytest.raises(Refusal, match=r"order\.has_claims"):
-        await feed.put_order(brought, shop.fed(ORDER, buyer_name="Lee"))
+        await feed_orders.put_order(brought, shop.fed(ORDER, buyer_name="Lee"))
 
 
 async def test_the_same_order_again_is_harmless_with_claims_too(brought: AsyncConnection) -> None:
     await _cancelled(brought, {1: 1})
-    await feed.put_order(brought, shop.fed(ORDER))
-    assert await feed.get_order(brought, ORDER_NO) == shop.fed(ORDER)
+    await feed_orders.put_order(brought, shop.fed(ORDER))
+    assert await feed_orders.get_order(brought, ORDER_NO) == shop.fed(ORDER)
 
 
 async def test_a_whole_line_moves_forward_with_the_order(brought: AsyncConnection) -> None:
     await _cancelled(brought, {1: 1})
-    await feed.put_order(brought, shop.fed(_with_line(ORDER, 2, status=LineStatus.SHIPPED)))
+    await feed_orders.put_order(brought, shop.fed(_with_line(ORDER, 2, status=LineStatus.SHIPPED)))
     assert await _status(brought, 2) is LineStatus.SHIPPED
     with pytest.raises(Refusal) as caught:
-        await feed.put_order(brought, shop.fed(ORDER))
+        await feed_orders.put_order(brought, shop.fed(ORDER))
     assert (caught.value.code, caught.value.reason) == (Code.BAD_VALUE, "move.backward")
 
 
 async def test_a_line_with_cancelled_units_does_not_move_with_the_order(brought: AsyncConnection) -> None:
     await _cancelled(brought, {1: 1})
     with pytest.raises(Refusal) as caught:
-        await feed.put_order(brought, shop.fed(_with_line(ORDER, 1, status=LineStatus.SHIPPED)))
+        await feed_orders.put_order(brought, shop.fed(_with_line(ORDER, 1, status=LineStatus.SHIPPED)))
     assert (caught.value.code, caught.value.reason) == (Code.DUPLICATE, "move.units_gone")
     assert caught.value.facts["left"] == 2
 
@@ -328,10 +330,10 @@ async def test_a_line_cancelled_whole_stays_so_when_the_order_says_so_too(brough
     await _cancelled(brought, {2: 1})
     assert await _status(brought, 2) is LineStatus.CANCELLED
     cancelled = _with_line(ORDER, 2, status=LineStatus.CANCELLED)
-    await feed.put_order(brought, shop.fed(_with_line(cancelled, 1, status=LineStatus.SHIP_INSTRUCTED)))
+    await feed_orders.put_order(brought, shop.fed(_with_line(cancelled, 1, status=LineStatus.SHIP_INSTRUCTED)))
     assert await _status(brought, 1) is LineStatus.SHIP_INSTRUCTED
     with pytest.raises(Refusal, match=r"move\.units_gone"):
-        await feed.put_order(brought, shop.fed(_with_line(ORDER, 1, status=LineStatus.SHIP_INSTRUCTED)))
+        await feed_orders.put_order(brought, shop.fed(_with_line(ORDER, 1, status=LineStatus.SHIP_INSTRUCTED)))
 
 
 # --- the warehouse ----------------------------------------------------------------------------------------------------
@@ -339,14 +341,14 @@ async def test_a_line_cancelled_whole_stays_so_when_the_order_says_so_too(brough
 
 async def _refused(conn: AsyncConnection, line_no: int, status: LineStatus, quantity: int | None) -> Refusal:
     with pytest.raises(Refusal) as caught:
-        await feed.move_line(conn, ORDER_NO, line_no, status, quantity)
+        await line_moves.move_line(conn, ORDER_NO, line_no, status, quantity)
     return caught.value
 
 
 async def test_a_whole_line_moves_with_or_without_its_quantity(brought: AsyncConnection) -> None:
-    assert await feed.move_line(brought, ORDER_NO, 1, LineStatus.SHIP_INSTRUCTED, None) == 3
-    assert await feed.move_line(brought, ORDER_NO, 1, LineStatus.SHIPPED, 3) == 3
-    assert await feed.move_line(brought, ORDER_NO, 1, LineStatus.SHIPPED, None) == 3
+    assert await line_moves.move_line(brought, ORDER_NO, 1, LineStatus.SHIP_INSTRUCTED, None) == 3
+    assert await line_moves.move_line(brought, ORDER_NO, 1, LineStatus.SHIPPED, 3) == 3
+    assert await line_moves.move_line(brought, ORDER_NO, 1, LineStatus.SHIPPED, None) == 3
     assert await _status(brought, 1) is LineStatus.SHIPPED
 
 
@@ -361,7 +363,7 @@ async def test_held_units_make_the_quantity_needed(brought: AsyncConnection) -> 
     assert (missing.code, missing.reason, missing.facts["left"]) == (Code.REQUIRED, "move.quantity_needed", 1)
     wrong = await _refused(brought, 1, LineStatus.SHIPPED, 3)
     assert (wrong.code, wrong.reason, wrong.facts["left"]) == (Code.BAD_VALUE, "move.quantity_wrong", 1)
-    assert await feed.move_line(brought, ORDER_NO, 1, LineStatus.SHIPPED, 1) == 1
+    assert await line_moves.move_line(brought, ORDER_NO, 1, LineStatus.SHIPPED, 1) == 1
 
 
 @pytest.mark.parametrize("quantity", [None, 0, 1])
@@ -374,17 +376,17 @@ async def test_a_line_with_nothing_left_never_moves(brought: AsyncConnection, qu
 async def test_an_undone_claim_gives_the_units_back_to_the_warehouse(brought: AsyncConnection) -> None:
     claim_no, _ = await shop.open_cancel(brought, ORDER_NO, {1: 3})
     await shop.undo(brought, claim_no)
-    assert await feed.move_line(brought, ORDER_NO, 1, LineStatus.SHIPPED, None) == 3
+    assert await line_moves.move_line(brought, ORDER_NO, 1, LineStatus.SHIPPED, None) == 3
 
 
 async def test_a_line_being_changed_still_has_its_units(brought: AsyncConnection) -> None:
-    await feed.put_item(brought, shop.item_of("GOODS1", "002"))
+    await feed_shop.put_item(brought, shop.item_of("GOODS1", "002"))
     await shop.open_change(brought, ORDER_NO, Held(1, 1, 3), "002")
-    assert await feed.move_line(brought, ORDER_NO, 1, LineStatus.SHIP_INSTRUCTED, None) == 3
+    assert await line_moves.move_line(brought, ORDER_NO, 1, LineStatus.SHIP_INSTRUCTED, None) == 3
 
 
 async def test_a_line_never_moves_back(brought: AsyncConnection) -> None:
-    await feed.move_line(brought, ORDER_NO, 1, LineStatus.SHIPPED, None)
+    await line_moves.move_line(brought, ORDER_NO, 1, LineStatus.SHIPPED, None)
     refusal = await _refused(brought, 1, LineStatus.SHIP_INSTRUCTED, None)
     assert (refusal.code, refusal.reason) == (Code.BAD_VALUE, "move.backward")
 
@@ -397,7 +399,7 @@ async def test_only_claims_cancel_a_line(brought: AsyncConnection) -> None:
 async def test_lines_and_orders_that_are_not_there(brought: AsyncConnection) -> None:
     assert (await _refused(brought, 9, LineStatus.SHIPPED, None)).reason == "line.unknown"
     with pytest.raises(Refusal, match=r"order\.unknown"):
-        await feed.move_line(brought, "NONE", 1, LineStatus.SHIPPED, None)
+        await line_moves.move_line(brought, "NONE", 1, LineStatus.SHIPPED, None)
 
 
 async def test_a_move_waits_for_a_claim_that_is_being_opened(engine: AsyncEngine) -> None:
@@ -405,7 +407,7 @@ async def test_a_move_waits_for_a_claim_that_is_being_opened(engine: AsyncEngine
         await shop.bring(conn, ORDER)
     async with engine.connect() as opening, engine.connect() as moving:
         await shop.open_cancel(opening, ORDER_NO, {1: 1})
-        move = asyncio.create_task(feed.move_line(moving, ORDER_NO, 1, LineStatus.SHIPPED, None))
+        move = asyncio.create_task(line_moves.move_line(moving, ORDER_NO, 1, LineStatus.SHIPPED, None))
         await _until_waiting(engine)
         await opening.commit()
         with pytest.raises(Refusal, match=r"move\.quantity_needed"):

@@ -26,7 +26,8 @@ from activities.refusals import from_failure
 from domain.claims import Actor, ClaimKind
 from domain.orders import Item, Order, SaleMethod, SaleStatus
 from settings import Settings
-from store.feed import FedMember, FedOrder, put_item, put_member, put_order
+from store.feed_orders import FedOrder, put_order
+from store.feed_shop import FedMember, put_item, put_member
 from tests.support.ports import free_port
 from tests.support.sandbox import SandboxProcess
 from workflows import attributes, budgets

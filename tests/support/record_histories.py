@@ -28,7 +28,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from activities.claims import OpenCancel
 from domain.orders import Item, LineStatus, Means, Order, SaleMethod, SaleStatus
 from domain.refusals import Refusal
-from store.feed import move_line, put_item
+from store.feed_shop import put_item
+from store.line_moves import move_line
 from tests.support.broken import broken
 from tests.support.holding import Holder, When, holding
 from tests.support.house import House, open_house

@@ -14,7 +14,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities.claims import OpenCancel
 from activities.options import OpenChange
-from store.feed import put_item
+from store.feed_shop import put_item
 from tests.support.gate import Gate, gate_before
 from tests.support.house import House, open_house
 from tests.support.orders import item
