@@ -142,16 +142,18 @@ class LegRefund:
                 case LookUpState.UNREACHABLE:
                     return Stands(
                         StuckReason.PSP_DOWN,
-                        f"{self._tried(lost)}; looked up: no answer either",
+                        f"{self._tried()}: {failures.describe(lost)}; looked up: no answer either",
                     )
                 case LookUpState.ABSENT:
-                    # Nothing is unknown any more, whatever the last try ended with.
                     cause = failures.cause_of(lost)
-                    cause = StuckReason.PSP_DOWN if cause is StuckReason.PSP_UNKNOWN else cause
-                    return Stands(cause, f"{self._tried(lost)}; nothing was refunded")
+                    if cause is StuckReason.PSP_UNKNOWN:  # not any more
+                        return Stands(
+                            StuckReason.PSP_DOWN, f"{self._tried()}: no answer; looked up: nothing was refunded"
+                        )
+                    return Stands(cause, f"{self._tried()}: {failures.describe(lost)}; nothing was refunded")
 
-    def _tried(self, lost: FailureError) -> str:
-        return f"refund of {self._leg.amount} at {self._leg.gateway}: {failures.describe(lost)}"
+    def _tried(self) -> str:
+        return f"refund of {self._leg.amount} at {self._leg.gateway}"
 
     def _why(self, result: RefundResult) -> Stands:
         detail = f"{self._leg.gateway} answered {result.code}"
