@@ -27,21 +27,19 @@ from api.schemas.audit import (
     audit_view,
     books_view,
 )
-from api.schemas.feed import (
+from api.schemas.feed_orders import (
     BenefitWire,
     ClaimEntry,
-    CouponWire,
     FedOrderWire,
     GroupWire,
-    ItemWire,
     LineView,
-    MemberWire,
     MovedLine,
     MoveWire,
     OrderView,
     PaymentWire,
     WrittenOrder,
 )
+from api.schemas.feed_shop import CouponWire, ItemWire, MemberWire
 from api.schemas.fields import LARGEST_COUNT, Number, yes_no
 from api.tokens import Role
 from domain.claims import ClaimKind

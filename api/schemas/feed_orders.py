@@ -1,23 +1,21 @@
-"""What the shop's systems send and read back: items, members, coupons, orders, and the status of a line.
+"""Orders and the status of their lines, as the shop's systems send and read them back.
 
-Unknown fields are refused: a misspelt amount must not silently be 0. Amounts are integer minor units.
+Amounts are integer minor units of the order's currency.
 """
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticKnownError
+from pydantic import Field
 
-from api.codes import LINE_STATUS, MEANS, MEDIUM, PAYMENT_STATUS, PROMOTION, SALE_METHOD, SALE_STATUS, Medium
-from api.schemas.fields import Amount, LineNo, Name, Number, Password, Quantity, StrictWire, Wire, YesNo, yes_no
+from api.codes import LINE_STATUS, MEANS, MEDIUM, PAYMENT_STATUS, PROMOTION, Medium
+from api.schemas.feed_fields import Email, Fed, Moment, Phone
+from api.schemas.fields import Amount, LineNo, Name, Number, Password, Quantity, Wire, YesNo, yes_no
 from domain.orders import (
     Benefit,
     DeliveryGroup,
-    Item,
     Line,
     LineStatus,
     Means,
@@ -25,156 +23,12 @@ from domain.orders import (
     Payment,
     PaymentStatus,
     Promotion,
-    SaleMethod,
-    SaleStatus,
 )
 from domain.refusals import Code, Refusal
 from store.feed_orders import FedOrder
-from store.feed_shop import FedCoupon, FedMember
 
 MOST_ROWS = 2000
 """Of one list of an order."""
-
-_LOOKS_LIKE_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]")
-
-
-def _only_text(given: object) -> object:
-    # Bare numbers would be read as seconds since 1970.
-    if isinstance(given, datetime):
-        return given
-    if not isinstance(given, str) or not _LOOKS_LIKE_A_TIME.match(given):
-        raise PydanticKnownError("datetime_type")
-    return given
-
-
-def _to_utc(given: datetime) -> datetime:
-    try:
-        return given.astimezone(UTC)
-    except OverflowError as error:
-        raise PydanticKnownError("datetime_type") from error
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_to_utc)]
-"""ISO 8601 with an offset; kept in UTC."""
-Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")]
-Phone = Annotated[str, StringConstraints(max_length=30, pattern=r"^[0-9+()* -]{3,30}$")]
-
-
-class Fed(StrictWire):
-    """What is fed. Only the wire's own spelling of a field counts, also when a value is made here to be read back."""
-
-    model_config = ConfigDict(validate_by_name=False)
-
-
-# --- items ------------------------------------------------------------------------------------------------------------
-
-
-class OptionWire(Fed):
-    name: Name = Field(alias="optNm", examples=["Colour"])
-    value: Name = Field(alias="optVal", examples=["Red"])
-
-
-class ItemWire(Fed):
-    """One variant of some goods; its numbers are in the path."""
-
-    goods_name: Name = Field(alias="goodsNm")
-    variant_name: Name = Field(alias="itmNm")
-    options: list[OptionWire] = Field(alias="optList", max_length=20)
-    price: Amount = Field(alias="salePrc")
-    sale_status: Annotated[SaleStatus, SALE_STATUS] = Field(alias="saleStatCd")
-    sale_method: Annotated[SaleMethod, SALE_METHOD] = Field(alias="saleMethCd")
-    stock: Amount = Field(alias="stockQty")
-
-    def to_item(self, goods_no: str, variant_no: str) -> Item:
-        return Item(
-            goods_no=goods_no,
-            variant_no=variant_no,
-            goods_name=self.goods_name,
-            variant_name=self.variant_name,
-            options=tuple((option.name, option.value) for option in self.options),
-            price=self.price,
-            sale_status=self.sale_status,
-            sale_method=self.sale_method,
-            stock=self.stock,
-        )
-
-    @classmethod
-    def of(cls, item: Item) -> Self:
-        return cls(
-            goodsNm=item.goods_name,
-            itmNm=item.variant_name,
-            optList=[OptionWire(optNm=name, optVal=value) for name, value in item.options],
-            salePrc=item.price,
-            saleStatCd=item.sale_status,
-            saleMethCd=item.sale_method,
-            stockQty=item.stock,
-        )
-
-
-# --- members and coupons ----------------------------------------------------------------------------------------------
-
-
-class MemberWire(Fed):
-    """A member and the balances of own credits. One that only an order has named so far has no name."""
-
-    name: Name | None = Field(alias="mbrNm")
-    email: Email | None = Field(None, alias="email")
-    phone: Phone | None = Field(None, alias="phone")
-    mileage: Amount = Field(alias="mileage")
-    deposit: Amount = Field(alias="deposit")
-
-    def to_member(self, member_no: str) -> FedMember:
-        return FedMember(
-            member_no=member_no,
-            name=self.name,
-            email=self.email,
-            phone=self.phone,
-            mileage=self.mileage,
-            deposit=self.deposit,
-        )
-
-    @classmethod
-    def of(cls, member: FedMember) -> Self:
-        return cls(
-            mbrNm=member.name,
-            email=member.email,
-            phone=member.phone,
-            mileage=member.mileage,
-            deposit=member.deposit,
-        )
-
-
-class CouponWire(Fed):
-    """A coupon; `usedOrdNo` null: unused, `expDtm` null: it never expires."""
-
-    member_no: Number | None = Field(alias="mbrNo")
-    promotion: Annotated[Promotion, PROMOTION] = Field(alias="promoTypCd")
-    name: Name | None = Field(alias="cpnNm")
-    expires_at: Moment | None = Field(alias="expDtm")
-    used_order_no: Number | None = Field(alias="usedOrdNo")
-
-    def to_coupon(self, coupon_no: str) -> FedCoupon:
-        return FedCoupon(
-            coupon_no=coupon_no,
-            member_no=self.member_no,
-            promotion=self.promotion,
-            name=self.name,
-            expires_at=self.expires_at,
-            used_order_no=self.used_order_no,
-        )
-
-    @classmethod
-    def of(cls, coupon: FedCoupon) -> Self:
-        return cls(
-            mbrNo=coupon.member_no,
-            promoTypCd=coupon.promotion,
-            cpnNm=coupon.name,
-            expDtm=coupon.expires_at,
-            usedOrdNo=coupon.used_order_no,
-        )
-
-
-# --- orders -----------------------------------------------------------------------------------------------------------
 
 
 class GroupWire(Fed):
