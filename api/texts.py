@@ -36,6 +36,8 @@ def refusal(refusal: Refusal, language: str) -> str:
     facts: dict[str, Any] = dict(refusal.facts)
     if facts.get("status") in wording.LINE_STATUSES:
         facts["status"] = wording.LINE_STATUSES[facts["status"]][_INDEX[language]]
+    if facts.get("part") in wording.ORDER_PARTS:
+        facts["part"] = wording.ORDER_PARTS[facts["part"]]
     return fill(words[_INDEX[language]], facts)
 
 

@@ -465,6 +465,22 @@ LINE_STATUSES: Mapping[str, tuple[str, str]] = {
     "cancelled": ("취소 완료", "cancelled"),
 }
 
+ORDER_PARTS: Mapping[str, str] = {
+    "member_no": "mbrNo",
+    "currency": "currency",
+    "ordered_at": "ordDtm",
+    "groups": "deliGrpList",
+    "lines": "ordDtlList",
+    "benefits": "benefitList",
+    "payments": "payList",
+    "buyer_name": "ordManNm",
+    "email": "email",
+    "phone": "phone",
+    "medium": "ordMediaCd",
+    "password_hash": "umemPwd",
+}
+"""The parts of a fed order, as who fed it calls them."""
+
 _WITH_THE_SHOP = ("담당자가 확인하고 있습니다.", "The shop is looking at it.")
 
 NOTES: Mapping[str, tuple[str, str]] = {

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from api import texts, wording
 from domain.options import Obstacle
+from domain.orders import Order
 from domain.refusals import Code, Refusal
+from store.feed_orders import FedOrder
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("domain", "store", "activities", "workflows", "api")
@@ -60,3 +63,11 @@ def test_a_part_without_its_fact_is_left_out() -> None:
 def test_a_status_is_told_in_words() -> None:
     refusal = Refusal(Code.NOT_CANCELLABLE, "line.status", line_no=1, status="shipped")
     assert "배송 중" in texts.refusal(refusal, "ko")
+
+
+def test_the_parts_of_an_order_are_named_as_on_the_wire() -> None:
+    inside = {field.name for shape in (Order, FedOrder) for field in fields(shape) if field.compare}
+    inside -= {"order", "order_no"}
+    assert inside == set(wording.ORDER_PARTS)
+    refusal = Refusal(Code.DUPLICATE, "order.has_claims", order_no="1", part="buyer_name")
+    assert "ordManNm" in texts.refusal(refusal, "en")
