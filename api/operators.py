@@ -19,13 +19,21 @@ from api.documented import ANY, COMMANDS
 from api.envelope import Envelope, ok
 from api.parts import Parts, TheParts
 from api.schemas.fields import Number, YesNo
-from api.schemas.operators import OperatorClaim, OperatorClaims, ParkingView, ResolveAsked, ResumeAsked
+from api.schemas.operators import (
+    EventView,
+    OperatorClaim,
+    OperatorClaims,
+    ParkingView,
+    ResolveAsked,
+    ResumeAsked,
+    Timeline,
+)
 from api.temporal import Temporal, never_sent
 from api.tokens import Role
 from domain.claims import Action, ClaimKind, ClaimStatus
 from domain.refusals import Code, Refusal
 from domain.seals import seal
-from store import claims, commands, operator_list
+from store import claim_details, claims, commands, operator_list
 from store.claims import FoundClaim
 from store.commands import CommandRecord
 from store.operator_list import ListedClaim
@@ -86,6 +94,25 @@ async def list_claims(
         OperatorClaims(
             claims=[_view(claim, parts) for claim in shown],
             next=shown[-1].claim_no if len(found) > size else None,
+        )
+    )
+
+
+@router.get("/claims/{claimNo}/timeline", summary="What happened to a claim, and who did it", responses=ANY)
+@allow(Role.OPERATE, Role.VIEW)
+async def timeline(claim_no: ClaimNo, parts: TheParts) -> Envelope[Timeline]:
+    """The claim's event log: every attempt, answer, pivot, parking, command and notice, with its time and actor."""
+    claim = await _claim(parts, claim_no)
+    async with parts.database.reading() as conn:
+        events = await claim_details.claim_timeline(conn, claim_no)
+    return ok(
+        Timeline(
+            claim_no=claim_no,
+            order_no=claim.order_no,
+            events=[
+                EventView(at=one.at, actor=one.actor, event=one.event, step=one.step, facts=dict(one.facts))
+                for one in events
+            ],
         )
     )
 

@@ -29,7 +29,7 @@ def show(claim_no: Annotated[str, typer.Argument(metavar="CLAIM_NO")]) -> None:
         _print_goods(claim)
         _print_money(claim, audit, settings.timezone)
         _print_coupons(claim, settings.timezone)
-        heading("Timeline")
+        heading("Steps")
         table(
             ("Step", "Status", "At", "Note"),
             [
@@ -37,9 +37,22 @@ def show(claim_no: Annotated[str, typer.Argument(metavar="CLAIM_NO")]) -> None:
                 for step in claim["progressList"]
             ],
         )
+        told = await service.get(f"/v1/ops/claims/{claim_no}/timeline")
+        heading("Timeline")
+        table(
+            ("At", "Who", "What", "Facts"),
+            [
+                (moment(event["at"], settings.timezone), event["actor"], event["event"], _facts(event["facts"]))
+                for event in told["eventList"]
+            ],
+        )
         show_parkings(found, settings.timezone)
 
     converse(Role.VIEW, work)
+
+
+def _facts(facts: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
 
 
 async def find(service: Service, claim_no: str) -> Mapping[str, Any]:

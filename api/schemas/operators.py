@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
@@ -66,3 +66,19 @@ class OperatorClaim(Wire):
 class OperatorClaims(Wire):
     claims: list[OperatorClaim] = Field(alias="claimList")
     next: str | None = Field(alias="next", description="Send it as `after` for the next page; null on the last.")
+
+
+class EventView(Wire):
+    """One line of a claim's timeline. `event` is a stable slug; `facts` its numbers, nothing of a customer."""
+
+    at: datetime = Field(alias="at")
+    actor: str = Field(alias="actor", description="customer, system, gateway, or an operator's name.")
+    event: str = Field(alias="event", examples=["refund.done"])
+    step: str | None = Field(alias="step")
+    facts: dict[str, Any] = Field(alias="facts")
+
+
+class Timeline(Wire):
+    claim_no: str = Field(alias="claimNo")
+    order_no: str = Field(alias="ordNo")
+    events: list[EventView] = Field(alias="eventList", description="Oldest first; only ever appended to.")

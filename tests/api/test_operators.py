@@ -67,6 +67,14 @@ async def test_a_parked_claim_is_listed_with_its_cause_and_retried(
     ]
     again = await shop.call(f"{OPS}/{claim['claimNo']}/resolve", body, office)
     assert (again.status_code, again.json()["code"]) == (409, "2010")
+    told = payload(await shop.get(f"{OPS}/{claim['claimNo']}/timeline", office))
+    events = [one["event"] for one in told["eventList"]]
+    assert events[0] == "claim.opened"
+    assert events.index("claim.parked") < events.index("operator.retry") < events.index("refund.done")
+    [command] = [one for one in told["eventList"] if one["event"] == "operator.retry"]
+    assert command["actor"] == "lee"
+    mine = await shop.get(f"{OPS}/{claim['claimNo']}/timeline", shop.token(Role.MEMBER, "M1"))
+    assert (mine.status_code, mine.json()["code"]) == (403, "1006")
 
 
 async def test_a_command_that_does_not_fit_is_refused_and_audited(

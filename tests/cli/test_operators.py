@@ -144,6 +144,8 @@ async def test_show_tells_a_claims_money_and_timeline(claims: Console, shop: Sho
     assert re.search(r"^1 +10,000 KRW +SETTLED +GATEWAY +\S+", ran.out, re.MULTILINE)
     for step in ("open", "refund", "restock", "complete"):
         assert re.search(rf"^{step} +DONE +\d{{4}}-\d\d-\d\d ", ran.out, re.MULTILINE)
+    for event in ("claim.opened", "refund.sent", "refund.done", "claim.decided", "claim.completed"):
+        assert re.search(rf" {re.escape(event)}( |$)", ran.out, re.MULTILINE), event
     unknown = await claims("show", "20260101C999999")
     assert (unknown.code, unknown.out) == (1, "")
     assert unknown.err.startswith("1003 ")
