@@ -33,7 +33,7 @@ async def idle_house(
         sandbox,
         f"api-{uuid.uuid4()}",
         temporal_address=dev_server.address,
-        accept_timeout=10,
+        accept_timeout=30,  # fifty at once, on a machine that does other things too
     ) as house:
         yield house
 
