@@ -52,7 +52,7 @@ async def test_what_look_up_and_guard_are_for(
     world.gateway.fault(fault, paid.pg_tid)
     gateways = {"sandbox": gateway}
     blind = Machinery(engine, gateways, protocol=protocol(engine, gateways, send_window=SEND_WINDOW))
-    with pytest.raises(ApplicationError, match="did nothing"):
+    with pytest.raises(ApplicationError, match="did not carry"):
         await blind.refund(leg_id)
     await blind.refund(leg_id)
     assert world.returned(paid) == returned
