@@ -45,10 +45,14 @@ PASSED_THROUGH = ("activities", "domain", "workflows.messages", "workflows.attri
 """Not loaded anew for each workflow run: they keep no state, and lint keeps clock and randomness out of them."""
 
 
+class NotConfigured(ValueError):
+    """A setting is missing that has no default."""
+
+
 def engine(settings: Settings) -> AsyncEngine:
-    """The engine of `settings.database_url`, which the local stack has set by now; ValueError when nobody has."""
+    """The engine of `settings.database_url`, which the local stack has set by now; NotConfigured when nobody has."""
     if settings.database_url is None:
-        raise ValueError("CLAIMS_DATABASE_URL is not set, and no local stack is running here: run `claims up` first")
+        raise NotConfigured("CLAIMS_DATABASE_URL is not set, and no local stack is running here: run `claims up` first")
     return create_engine(
         settings.database_url,
         pool_size=settings.database_pool,

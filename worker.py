@@ -37,11 +37,15 @@ SWEEPER = "claims-sweeper"
 _CONNECT_TRIES = 60
 
 
+class TemporalAway(Exception):
+    """Temporal could not be reached within a minute."""
+
+
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set. Raises when Temporal can't be reached within a minute."""
+    """Serve until `stop` is set. Raises TemporalAway, and NotConfigured without a database."""
     async with AsyncExitStack() as stack:
-        temporal = await connect(settings)
         database = bootstrap.engine(settings)
+        temporal = await connect(settings)
         gateways = bootstrap.gateways(settings)
         channels = bootstrap.channels(settings)
         bootstrap.close_later(stack, database, gateways, channels)
@@ -56,7 +60,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def connect(settings: Settings) -> Client:
-    """Connect, waiting for a Temporal that is still starting."""
+    """Connect, waiting for a Temporal that is still starting. Raises TemporalAway after a minute."""
     for _ in range(_CONNECT_TRIES):
         try:
             return await bootstrap.temporal_client(settings)
@@ -64,7 +68,7 @@ async def connect(settings: Settings) -> Client:
             log.info("waiting for Temporal", address=settings.effective_temporal_address)
             failed = error
             await asyncio.sleep(1)
-    raise failed
+    raise TemporalAway(f"Temporal at {settings.effective_temporal_address} does not answer") from failed
 
 
 async def schedule_sweeper(temporal: Client, settings: Settings) -> None:
@@ -91,7 +95,10 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
-    await serve(settings, stop)
+    try:
+        await serve(settings, stop)
+    except (TemporalAway, bootstrap.NotConfigured) as error:
+        raise SystemExit(f"The worker can't start: {error}") from None
 
 
 if __name__ == "__main__":

@@ -260,6 +260,10 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "쿠폰 {coupon_no}의 종류({promotion})는 아직 받을 수 없습니다.",
         "Coupon {coupon_no} is of a kind that can't be fed here yet: {promotion}.",
     ),
+    "coupon.used_elsewhere": (
+        "쿠폰 {coupon_no}은(는) 다른 주문에 사용된 쿠폰입니다.",
+        "Coupon {coupon_no} is used by another order: feed the coupon as it stands first.",
+    ),
     "coupon.no_shares": ("쿠폰 {coupon_no}의 shareList가 비어 있습니다.", "Coupon {coupon_no} has no share."),
     "coupon.one_line": (
         "상품 쿠폰 {coupon_no}은(는) 한 상품에만 쓸 수 있습니다.",

@@ -13,7 +13,7 @@ async def restore(conn: AsyncConnection, head: ClaimHead) -> None:
     """Give back the coupons that the claim planned to restore. A repeat finds its movements and changes nothing.
 
     One that had expired at the seller's fault is valid for the days planned; one that expired since the quote gets a
-    day. docs/money.md: coupons that come back.
+    day. docs/money.md: coupons that come back. A coupon that another order has used meanwhile is left alone.
     """
     planned = select(claim_coupons.c.coupon_no).where(
         claim_coupons.c.claim_no == head.claim_no, claim_coupons.c.restored
@@ -46,7 +46,8 @@ async def restore(conn: AsyncConnection, head: ClaimHead) -> None:
                 END
             FROM moved
             JOIN claim_coupons AS planned ON planned.claim_no = :claim_no AND planned.coupon_no = moved.coupon_no
-            WHERE coupon.coupon_no = moved.coupon_no AND coupon.used_order_no = :order_no
+            WHERE coupon.coupon_no = moved.coupon_no
+              AND (coupon.used_order_no = :order_no OR coupon.used_order_no IS NULL)
             """
         ),
         {"claim_no": head.claim_no, "order_no": head.order_no},

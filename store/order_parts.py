@@ -43,10 +43,13 @@ async def delete_parts(conn: AsyncConnection, order_no: str) -> None:
 
 
 async def _add_stub_coupons(conn: AsyncConnection, order: Order) -> None:
-    """A coupon not fed yet becomes a stub, used by this order and without expiry until it is fed."""
-    used = {benefit.coupon_no: benefit.promotion for benefit in order.benefits}
+    """A coupon not fed yet becomes a stub, used by this order and without expiry until it is fed.
+
+    Raises BAD_VALUE for one that another order has used.
+    """
+    discounts = {benefit.coupon_no: benefit.promotion for benefit in order.benefits}
     shipping = {group.coupon_no: Promotion.FREE_SHIPPING for group in order.groups if group.coupon_no}
-    promotions = used | shipping
+    promotions = discounts | shipping
     if not promotions:
         return
     await conn.execute(
@@ -65,12 +68,15 @@ async def _add_stub_coupons(conn: AsyncConnection, order: Order) -> None:
         )
         .on_conflict_do_nothing()
     )
-    await conn.execute(
-        select(coupons.c.coupon_no)
+    used = await conn.execute(
+        select(coupons.c.coupon_no, coupons.c.used_order_no)
         .where(coupons.c.coupon_no.in_(sorted(promotions)))
         .order_by(coupons.c.coupon_no)
         .with_for_update(read=True, key_share=True)
     )
+    for coupon in used:
+        if coupon.used_order_no not in (None, order.order_no):
+            raise Refusal(Code.BAD_VALUE, "coupon.used_elsewhere", coupon_no=coupon.coupon_no)
 
 
 async def _know_items(conn: AsyncConnection, lines: Iterable[Line]) -> None:

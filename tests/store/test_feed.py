@@ -154,6 +154,15 @@ async def test_a_coupon_that_a_claim_gave_back_is_not_set_back_to_that_order(bro
     await feed_shop.put_coupon(brought, replace(COUPON, used_order_no="ANOTHER"))
 
 
+async def test_an_order_does_not_use_a_coupon_of_another_order(brought: AsyncConnection) -> None:
+    fed = await feed_orders.get_order(brought, ORDER_NO)
+    assert fed is not None
+    other = replace(fed, order=replace(fed.order, order_no="20230808O000099"))
+    with pytest.raises(Refusal) as caught:
+        await feed_orders.put_order(brought, other)
+    assert (caught.value.code, caught.value.reason) == (Code.BAD_VALUE, "coupon.used_elsewhere")
+
+
 async def test_what_only_an_order_names_is_a_stub_until_it_is_fed(brought: AsyncConnection) -> None:
     assert await feed_shop.get_member(brought, "M1") == feed_shop.FedMember("M1", None, None, None, 0, 0)
     assert await feed_shop.get_coupon(brought, "B1") == feed_shop.FedCoupon(
