@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 
 from pydantic import AwareDatetime
@@ -11,9 +10,10 @@ from temporalio import activity
 from activities.errors import database_errors
 from activities.messages import Begun, ClaimRef, Message, Pace
 from activities.notices import NoticePlanner
+from activities.opening import open_key, open_once
 from activities.refusals import to_failure
 from domain import quotes
-from domain.claims import Actor, ClaimKind, ClaimStatus, Direction, EffectState, NoticeEvent
+from domain.claims import Actor, ClaimKind, ClaimStatus, Direction, NoticeEvent
 from domain.costs import Selection
 from domain.eligibility import check_cancel, check_payable
 from domain.pricing import price
@@ -21,10 +21,11 @@ from domain.quotes import QuoteTerms
 from domain.reasons import lookup
 from domain.refusals import Code, Refusal
 from domain.units import take
-from store import claims, effects, parkings
-from store.claims import FoundClaim, NewClaim
+from store import claims, clock, effects, opening, parkings, turning_back
+from store.claims import FoundClaim
 from store.database import Connection, Engine
-from store.fence import enter, lock_order
+from store.fence import enter
+from store.opening import NewClaim
 from store.orders import load_state
 
 
@@ -84,42 +85,22 @@ class ClaimActivities:
 
     @activity.defn
     async def open_cancel(self, asked: OpenCancel) -> Begun:
-        """Open the claim durably, or find it open already; idempotent by claim number.
+        """Open the claim durably, or find it open already; see `activities.opening`."""
 
-        Raises the refusal of the first rule broken, as a non-retryable failure. After `accept_by` it opens nothing and
-        leaves a tombstone, so that an earlier try that is still under way opens nothing either.
-        """
-        with database_errors():
-            async with self._engine.begin() as conn:
-                refused = await self._open(conn, asked)
-                if refused is None:
-                    return Begun(standing=await claims.standing(conn, asked.claim_no), pace=self._pace)
-            raise to_failure(refused)
-
-    async def _open(self, conn: Connection, asked: OpenCancel) -> Refusal | None:
-        """Open, or answer why not. A refusal is answered, not raised: its tombstone must be committed."""
-        if not await lock_order(conn, asked.order_no):
-            return Refusal(Code.NOT_FOUND, "order.unknown")
-        nonce = asked.terms.nonce if asked.terms else None
-        found, spent = await claims.find_opened(conn, asked.order_no, asked.request_key, nonce)
-        if found is not None:
-            return None if found.digest == asked.digest else Refusal(Code.KEY_REUSED, "key.other_body")
-        if refused := await too_late(conn, asked.claim_no, asked.accept_by):
-            return refused
-        if spent is not None:
-            return spent_quote(spent)
-        try:
+        async def write(conn: Connection, spent: FoundClaim | None) -> None:
+            if spent is not None:
+                raise spent_quote(spent)
             await self._write(conn, asked)
-        except Refusal as refusal:
-            return refusal
-        return None
+
+        nonce = asked.terms.nonce if asked.terms else None
+        return await open_once(self._engine, self._pace, asked, write, nonce=nonce)
 
     async def _write(self, conn: Connection, asked: OpenCancel) -> None:
         terms = asked.terms
         state = await load_state(conn, asked.order_no)
         if state is None:
             raise Refusal(Code.NOT_FOUND, "order.unknown")
-        now = await claims.now(conn)
+        now = await clock.now(conn)
         selection = tuple(Selection(line.line_no, line.quantity) for line in asked.selection)
         check_cancel(state, selection, asked.actor)
         why = lookup(asked.reason_code)
@@ -142,7 +123,7 @@ class ClaimActivities:
             )
         check_payable(costs)
         await effects.happen(conn, open_key(asked.claim_no), asked.claim_no)
-        await claims.open_cancel(
+        await opening.open_cancel(
             conn,
             NewClaim(
                 claim_no=asked.claim_no,
@@ -189,7 +170,7 @@ class ClaimActivities:
                     return Turned.UNDOING
                 if head.decided:
                     return Turned.DECIDED
-                turned = await claims.turn_back(conn, head, asked.code, asked.reason)
+                turned = await turning_back.turn_back(conn, head, asked.code, asked.reason)
                 # Before the pivot the workflow waits in no parking when it asks this: it has left the one it was in.
                 await parkings.supersede_all(conn, asked.claim_no)
                 await claims.restate(conn, asked.claim_no)
@@ -204,7 +185,7 @@ class ClaimActivities:
                 if head is None:
                     return await self._planner.unsent(conn, claim.claim_no)
                 if await effects.reverse(conn, open_key(claim.claim_no), claim.claim_no):
-                    await claims.free(conn, head)
+                    await turning_back.free(conn, head)
                 await claims.restate(conn, claim.claim_no)
                 return await self._planner.plan(conn, claim.claim_no, NoticeEvent.REJECTED)
 
@@ -214,18 +195,3 @@ def spent_quote(opened: FoundClaim) -> Refusal:
     if opened.status is ClaimStatus.REJECTED:
         return Refusal(Code.QUOTE_EXPIRED, "quote.spent", claim_no=opened.claim_no)
     return Refusal(Code.NOT_CANCELLABLE, "quote.spent", claim_no=opened.claim_no)
-
-
-def open_key(claim_no: str) -> str:
-    return f"open/{claim_no}"
-
-
-async def too_late(conn: Connection, claim_no: str, accept_by: datetime) -> Refusal | None:
-    """Refuse a request that first came in too long ago, and bury its opening; None: it may be opened now."""
-    passed, state = await effects.due(conn, open_key(claim_no), accept_by)
-    if passed:
-        await effects.tombstone(conn, open_key(claim_no), claim_no)
-        return Refusal(Code.TOO_LATE, "request.too_late")
-    if state is EffectState.TOMBSTONE:
-        return Refusal(Code.TOO_LATE, "request.too_late")
-    return None

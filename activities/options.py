@@ -8,20 +8,21 @@ from __future__ import annotations
 from pydantic import AwareDatetime
 from temporalio import activity
 
-from activities.claims import open_key, too_late
 from activities.errors import database_errors
 from activities.messages import Begun, ClaimRef, Message, Pace
 from activities.notices import NoticePlanner
+from activities.opening import open_key, open_once
 from activities.refusals import to_failure
 from activities.settlement import Settled
 from domain.claims import Actor, ClaimKind, Direction, NoticeEvent, Step, StepStatus
 from domain.options import check_change
 from domain.orders import Fault, Held
 from domain.refusals import Code, Refusal
-from store import claims, effects, stock
-from store.claims import NewClaim
+from store import changes, claims, effects, opening, stock, turning_back
+from store.claims import FoundClaim
 from store.database import Connection, Engine
-from store.fence import ClaimHead, enter, lock_order
+from store.fence import ClaimHead, enter
+from store.opening import NewClaim
 from store.orders import load_item, load_state
 
 REASON_CODE = "30"
@@ -52,30 +53,12 @@ class OptionActivities:
 
     @activity.defn
     async def open_change(self, asked: OpenChange) -> Begun:
-        """Check the gate under lock and hold the line, or find that done; idempotent by claim number.
+        """Check the gate under lock and hold the line, or find that done; see `activities.opening`."""
 
-        Raises the first refusal as a non-retryable failure, and after `accept_by` buries the opening.
-        """
-        with database_errors():
-            async with self._engine.begin() as conn:
-                refused = await self._open(conn, asked)
-                if refused is None:
-                    return Begun(standing=await claims.standing(conn, asked.claim_no), pace=self._pace)
-            raise to_failure(refused)
-
-    async def _open(self, conn: Connection, asked: OpenChange) -> Refusal | None:
-        if not await lock_order(conn, asked.order_no):
-            return Refusal(Code.NOT_FOUND, "order.unknown")
-        found = await claims.find_by_request(conn, asked.order_no, asked.request_key)
-        if found is not None:
-            return None if found.digest == asked.digest else Refusal(Code.KEY_REUSED, "key.other_body")
-        if refused := await too_late(conn, asked.claim_no, asked.accept_by):
-            return refused
-        try:
+        async def write(conn: Connection, _: FoundClaim | None) -> None:
             await self._write(conn, asked)
-        except Refusal as refusal:
-            return refusal
-        return None
+
+        return await open_once(self._engine, self._pace, asked, write)
 
     async def _write(self, conn: Connection, asked: OpenChange) -> None:
         state = await load_state(conn, asked.order_no)
@@ -85,7 +68,7 @@ class OptionActivities:
         line = check_change(state, asked.line_no, item, asked.actor)
         gone = state.units_gone(line.line_no)
         await effects.happen(conn, open_key(asked.claim_no), asked.claim_no)
-        await claims.open_change(
+        await opening.open_change(
             conn,
             NewClaim(
                 claim_no=asked.claim_no,
@@ -137,11 +120,11 @@ class OptionActivities:
                 item = await load_item(conn, line.goods_no, line.new_variant_no)
                 if item is None:
                     raise to_failure(Refusal(Code.VARIANT_IMPOSSIBLE, "variant.unknown", line_no=line.line_no))
-                if not await claims.line_is_changeable(conn, line.order_no, line.line_no):
+                if not await changes.line_is_changeable(conn, line.order_no, line.line_no):
                     raise to_failure(Refusal(Code.NOT_CANCELLABLE, "line.moved_on", line_no=line.line_no))
                 await effects.happen(conn, swap_key(claim.claim_no), claim.claim_no)
-                await claims.swap_variant(conn, line.order_no, line.line_no, item.variant_no, item.variant_name)
-                await claims.release_hold(conn, claim.claim_no)
+                await changes.swap_variant(conn, line.order_no, line.line_no, item.variant_no, item.variant_name)
+                await changes.release_hold(conn, claim.claim_no)
                 await claims.decide(conn, head)
                 await claims.set_step(conn, claim.claim_no, Step.SWAP, StepStatus.DONE)
                 await claims.add_event(conn, claim.claim_no, head.order_no, "line.changed", step=Step.SWAP)
@@ -180,7 +163,7 @@ class OptionActivities:
                     await load_item(conn, line.goods_no, line.new_variant_no, lock=True)
                     await stock.move(conn, "unreserve", claim.claim_no, line, line.new_variant_no, line.quantity)
                 if await effects.reverse(conn, open_key(claim.claim_no), claim.claim_no):
-                    await claims.free(conn, head)
+                    await turning_back.free(conn, head)
                 await claims.restate(conn, claim.claim_no)
                 return await self._planner.plan(conn, claim.claim_no, NoticeEvent.REJECTED)
 

@@ -18,7 +18,7 @@ from domain.claims import Action, Direction, EffectState, LegState, Step, StepSt
 from domain.refusals import Code
 from domain.seals import sealed
 from gateways.payments.port import PaymentGateway, PaymentSnapshot, RefundStatus, Undetermined
-from store import by_hand, claims, commands, effects, parkings, refunds
+from store import by_hand, claims, commands, effects, parkings, refunds, turning_back
 from store.commands import CommandRecord
 from store.database import Connection, Engine
 from store.fence import ClaimHead, enter
@@ -109,7 +109,7 @@ class ParkingActivities:
                     raise LookupError(asked.claim_no)
                 if await self._gone_on(conn, head, asked):
                     return None
-                unknown = await claims.outcome_unknown(conn, asked.claim_no)
+                unknown = await turning_back.outcome_unknown(conn, asked.claim_no)
                 actions = safe_actions(head, asked.step, asked.part, outcome_unknown=unknown)
                 parking_no = await parkings.park(
                     conn,
@@ -210,7 +210,7 @@ class ParkingActivities:
         if not parking.open:
             return ANSWERED
         if asked.action not in safe_actions(
-            head, parking.step, parking.part, outcome_unknown=await claims.outcome_unknown(conn, head.claim_no)
+            head, parking.step, parking.part, outcome_unknown=await turning_back.outcome_unknown(conn, head.claim_no)
         ):
             return "action.unsafe"
         if asked.action == Action.SETTLE:
@@ -267,7 +267,7 @@ class ParkingActivities:
             if stands is EffectState.TOMBSTONE:  # else it happened after all
                 await claims.set_step(conn, head.claim_no, parking.step, StepStatus.SKIPPED, "skipped by operator")
         elif action is Action.ABORT:
-            await claims.turn_back(conn, head, Code.NOT_CANCELLABLE.value, "claim.aborted")
+            await turning_back.turn_back(conn, head, Code.NOT_CANCELLABLE.value, "claim.aborted")
         await parkings.answer(conn, parking.parking_no, action)
         await claims.add_event(
             conn,

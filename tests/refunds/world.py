@@ -21,7 +21,7 @@ from domain.claims import (
     StepStatus,
 )
 from domain.orders import Fault, Means, PaymentStatus
-from store import by_hand, claims, refunds
+from store import by_hand, claims, refunds, turning_back
 from store.fence import enter
 from store.refunds import Seen
 from store.tables import (
@@ -145,14 +145,14 @@ class World:
         async with self._engine.begin() as conn:
             head = await enter(conn, claim_no)
             assert head is not None
-            if not await claims.turn_back(conn, head, "2001", "claim.aborted"):
+            if not await turning_back.turn_back(conn, head, "2001", "claim.aborted"):
                 return False
         if not free:
             return True
         async with self._engine.begin() as conn:
             head = await enter(conn, claim_no, Direction.UNDOING)
             assert head is not None
-            await claims.free(conn, head)
+            await turning_back.free(conn, head)
             await claims.restate(conn, claim_no)
         return True
 

@@ -15,7 +15,7 @@ from domain.costs import Costs, Selection
 from domain.orders import Fault, Held, Item, Means, Order, OrderState, SaleMethod, SaleStatus
 from domain.pricing import price
 from domain.units import take
-from store import claims, coupons, feed_orders, feed_shop, fence, own_credits, stock
+from store import claims, coupons, feed_orders, feed_shop, fence, opening, own_credits, stock, turning_back
 from store.orders import load_state
 from store.tables import refund_legs
 from tests.support import orders as made
@@ -68,9 +68,9 @@ async def state_of(conn: AsyncConnection, order_no: str) -> OrderState:
     return state
 
 
-def new_claim(order_no: str, kind: ClaimKind = ClaimKind.CANCEL, *, fault: Fault = Fault.CUSTOMER) -> claims.NewClaim:
+def new_claim(order_no: str, kind: ClaimKind = ClaimKind.CANCEL, *, fault: Fault = Fault.CUSTOMER) -> opening.NewClaim:
     number = next(_numbers)
-    return claims.NewClaim(
+    return opening.NewClaim(
         claim_no=f"20230808C{number:06}",
         order_no=order_no,
         kind=kind,
@@ -95,14 +95,14 @@ async def open_cancel(
     selection = tuple(Selection(line_no, quantity) for line_no, quantity in wanted.items())
     costs = price(state, selection, fault, made.NOW)
     new = new_claim(order_no, fault=fault)
-    await claims.open_cancel(conn, new, state, take(state, selection), costs)
+    await opening.open_cancel(conn, new, state, take(state, selection), costs)
     return new.claim_no, costs
 
 
 async def open_change(conn: AsyncConnection, order_no: str, held: Held, new_variant_no: str) -> str:
     await fence.lock_order(conn, order_no)
     new = new_claim(order_no, ClaimKind.OPTION_CHANGE)
-    await claims.open_change(conn, new, "KRW", held, new_variant_no)
+    await opening.open_change(conn, new, "KRW", held, new_variant_no)
     return new.claim_no
 
 
@@ -150,8 +150,8 @@ async def cancel_all(conn: AsyncConnection, order: Order) -> str:
 
 async def undo(conn: AsyncConnection, claim_no: str) -> None:
     head = await head_of(conn, claim_no)
-    assert await claims.turn_back(conn, head, "2001", "units.gone")
-    await claims.free(conn, replace(head, direction=Direction.UNDOING))
+    assert await turning_back.turn_back(conn, head, "2001", "units.gone")
+    await turning_back.free(conn, replace(head, direction=Direction.UNDOING))
     await claims.restate(conn, claim_no)
 
 

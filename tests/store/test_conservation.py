@@ -189,8 +189,9 @@ async def test_one_wrong_row_is_listed(conn: AsyncConnection, wrong: str) -> Non
 async def test_one_order_is_reckoned_without_reading_the_others(conn: AsyncConnection) -> None:
     await _bring_many(conn, 1)
     alone = await _rows_read(conn, "O000")
-    await _bring_many(conn, 5)
-    assert await _rows_read(conn, "O000") == alone
+    await _bring_many(conn, 12)
+    # Not the same number: as its statistics come in, PostgreSQL may pick another index of the same order.
+    assert await _rows_read(conn, "O000") < 4 * alone
 
 
 async def test_all_orders_are_gone_through_batch_by_batch(
@@ -209,7 +210,8 @@ async def _bring_many(conn: AsyncConnection, count: int) -> None:
     for number in range(count):
         order_no = f"O{number:03}"
         if await conservation.books_of(conn, order_no) is None:
-            await shop.bring(conn, replace(SHIPPED, order_no=order_no))
+            coupons = tuple(replace(one, coupon_no=f"{one.coupon_no}-{order_no}") for one in SHIPPED.benefits)
+            await shop.bring(conn, replace(SHIPPED, order_no=order_no, benefits=coupons))
             claim_no, _ = await shop.open_cancel(conn, order_no, {1: 2})
             await shop.decide(conn, claim_no)
 

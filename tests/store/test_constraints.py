@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.claims import Step
 from domain.orders import Fault, Held, Means
 from domain.pricing import price
-from store import claims, fence, stock
+from store import claims, fence, opening, stock
 from tests.store import shop
 from tests.support import orders as made
 
@@ -51,7 +51,7 @@ async def test_a_unit_is_cancelled_once(brought: AsyncConnection) -> None:
     await _decided(brought, {1: 2})
     state = await shop.state_of(brought, ORDER_NO)
     with pytest.raises(IntegrityError, match="ex_claim_lines_a_unit_once"):
-        await claims._hold_lines(brought, shop.new_claim(ORDER_NO), [Held(1, 2, 1)], new_variant_no=None)
+        await opening.hold_lines(brought, shop.new_claim(ORDER_NO), [Held(1, 2, 1)], new_variant_no=None)
     assert state.units_gone(1) == 2
 
 
@@ -132,7 +132,7 @@ async def test_a_claim_whose_leg_is_above_what_is_left_of_the_payment(brought: A
     stale = made.fresh(ORDER)
     costs = price(stale, made.select({2: 2}), Fault.CUSTOMER, made.NOW)
     with pytest.raises(IntegrityError, match="ck_order_payments_never_above_paid"):
-        await claims.open_cancel(brought, shop.new_claim(ORDER_NO), state, [Held(2, 1, 2)], costs)
+        await opening.open_cancel(brought, shop.new_claim(ORDER_NO), state, [Held(2, 1, 2)], costs)
 
 
 async def test_one_attempt_at_a_time_on_a_payment(brought: AsyncConnection) -> None:

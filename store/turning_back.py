@@ -1,0 +1,59 @@
+"""Undoing a claim: turning it back, once and for good, and freeing what its opening held. docs/saga.md: the fence.
+
+Every function runs in the caller's transaction, under the order's lock (`store.fence`).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.claims import AttemptState, Direction, LegState, Step, StepStatus
+from store.claims import add_event, close
+from store.fence import ClaimHead
+from store.opening import reserve_payments
+from store.tables import claim_lines, claim_steps, claims, refund_attempts, refund_legs
+
+
+async def outcome_unknown(conn: AsyncConnection, claim_no: str) -> bool:
+    """True while an attempt of the claim is sent and its outcome not known: it must not be undone, nor go on."""
+    asked = select(exists().where(refund_attempts.c.claim_no == claim_no, refund_attempts.c.state == AttemptState.SENT))
+    return bool((await conn.execute(asked)).scalar_one())
+
+
+async def turn_back(conn: AsyncConnection, head: ClaimHead, code: str, reason: str) -> bool:
+    """Turn the claim to undoing, once and for good. False when it is past the pivot, or an outcome is unknown.
+
+    `code` and `reason` say why, as the caller will read it. Nothing turns back to forward.
+    """
+    if head.decided or await outcome_unknown(conn, head.claim_no):
+        return False
+    await conn.execute(
+        update(claims)
+        .where(claims.c.claim_no == head.claim_no)
+        .values(direction=Direction.UNDOING, refusal_code=code, refusal_reason=reason)
+    )
+    await add_event(conn, head.claim_no, head.order_no, "claim.turned_back", code=code, reason=reason)
+    return True
+
+
+async def free(conn: AsyncConnection, head: ClaimHead) -> None:
+    """Undo the opening: free the units, void the legs, and close the claim as rejected."""
+    await conn.execute(update(claim_lines).where(claim_lines.c.claim_no == head.claim_no).values(live=False))
+    await reserve_payments(conn, head.claim_no, sign=-1)
+    await conn.execute(
+        update(refund_legs)
+        .where(refund_legs.c.claim_no == head.claim_no)
+        .values(state=LegState.VOID, settled_by=None, moved_at=func.clock_timestamp())
+    )
+    await conn.execute(
+        update(claim_steps)
+        .where(
+            claim_steps.c.claim_no == head.claim_no,
+            claim_steps.c.status != StepStatus.SKIPPED,
+            claim_steps.c.step != Step.NOTIFY,
+        )
+        .values(status=StepStatus.UNDONE, note=None, at=func.clock_timestamp())
+    )
+    await add_event(conn, head.claim_no, head.order_no, "claim.rejected", code=head.refusal_code)
+    await close(conn, head.claim_no)
