@@ -1,14 +1,17 @@
-"""Connections that were lost while they were idle are replaced before a step meets them."""
+"""Connections lost while idle are replaced before a step meets them; errors tell nothing of a row."""
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store import engine as engines
 from store.engine import create_engine
+from store.tables import members
 
 
 def engine_of(url: str) -> AsyncEngine:
@@ -51,4 +54,17 @@ async def test_one_lost_just_now_fails_its_statement_alone(database_url: str, mo
             await conn.execute(text("SELECT 1"))
     async with engine.connect() as conn:
         assert (await conn.execute(text("SELECT 1"))).scalar_one() == 1
+    await engine.dispose()
+
+
+async def test_an_error_names_the_constraint_and_not_the_rows_values(database_url: str) -> None:
+    engine = engine_of(database_url)
+    row = {"member_no": "M1", "name": "Kim Hana", "phone": "01012345678", "mileage": -1}
+    with pytest.raises(IntegrityError) as caught:
+        async with engine.begin() as conn:
+            await conn.execute(insert(members).values(row))
+    told = "".join(traceback.format_exception(caught.value))
+    assert "ck_members_mileage" in told
+    assert "Kim Hana" not in told
+    assert "01012345678" not in told
     await engine.dispose()
