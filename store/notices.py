@@ -25,7 +25,6 @@ from sqlalchemy import (
     bindparam,
     case,
     column,
-    exists,
     func,
     literal,
     select,
@@ -226,12 +225,6 @@ async def unsent(conn: AsyncConnection, claim_no: str) -> list[str]:
     """The ids of the claim's notices that are still to be sent, of whatever event."""
     found = select(notices.c.notice_id).where(notices.c.claim_no == claim_no, notices.c.state == NoticeState.PLANNED)
     return sorted((await conn.execute(found)).scalars())
-
-
-async def any_in(conn: AsyncConnection, claim_no: str, state: NoticeState) -> bool:
-    """Whether a notice of the claim, of whatever event, stands so."""
-    found = select(exists().where(notices.c.claim_no == claim_no, notices.c.state == state))
-    return bool((await conn.execute(found)).scalar_one())
 
 
 async def _end(
