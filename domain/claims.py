@@ -86,6 +86,16 @@ class LegState(StrEnum):
     VOID = "VOID"
 
 
+class ChargeState(StrEnum):
+    """An extra payment: planned, sent with an outcome not known yet, taken, refused for good, or void (undone)."""
+
+    PLANNED = "PLANNED"
+    SENT = "SENT"
+    TAKEN = "TAKEN"
+    REFUSED = "REFUSED"
+    VOID = "VOID"
+
+
 class SettledBy(StrEnum):
     GATEWAY = "GATEWAY"
     HAND = "HAND"

@@ -50,9 +50,10 @@ def books(state: OrderState, legs: Sequence[Leg], extra_paid: int = 0, extra_owe
     Payments of the order include the extra ones that claims took; `extra_paid` is how much of them that was, and
     `extra_owed` what claims charge and have not taken yet.
     """
-    waiting = sum(payment.amount for payment in state.order.payments if payment.status is PaymentStatus.WAITING)
+    waiting = sum(payment.amount for payment in state.order.payments if payment.waiting)
+    paid = sum(payment.amount for payment in state.order.payments if payment.status is PaymentStatus.PAID)
     return Books(
-        paid=sum(payment.amount for payment in state.order.payments) - waiting - extra_paid,
+        paid=paid - extra_paid,
         extra_paid=extra_paid,
         refunded=sum(leg.amount for leg in legs if leg.state is LegState.SETTLED),
         due=sum(leg.amount for leg in legs if leg.state not in (LegState.SETTLED, LegState.VOID))
@@ -79,8 +80,8 @@ def _bought(state: OrderState) -> int:
 
 
 def _fees(state: OrderState) -> int:
-    kept = {line.group_no for line in state.order.lines if state.units_left(line)}
-    at_purchase = sum(group.fee_paid for group in state.order.groups if group.group_no in kept)
+    kept = {line.group_no for line in state.order.lines if not line.gift and state.units_left(line)}
+    at_purchase = sum(group.fee_paid + group.surcharge for group in state.order.groups if group.group_no in kept)
     later = sum(
         _of_groups(claim.fees_charged.items(), kept) - _of_groups(claim.fees_returned.items(), kept)
         for claim in state.cancels

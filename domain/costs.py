@@ -7,10 +7,12 @@ positive, forfeited or taken-back discounts and charged fees negative, fees give
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain.orders import Means, Promotion
+from domain.policy import Returning
 
 
 class CostKind(StrEnum):
@@ -19,6 +21,8 @@ class CostKind(StrEnum):
     DISCOUNT_TAKEN_BACK = "discount_taken_back"
     FEE_CHARGED = "fee_charged"
     FEE_RETURNED = "fee_returned"
+    UNPAID = "unpaid"
+    """What the order was to cost and nobody has paid: it can't be returned."""
 
 
 class Rule(StrEnum):
@@ -29,6 +33,9 @@ class Rule(StrEnum):
     COUPON_MINIMUM = "coupon_minimum"
     SHIPPING_THRESHOLD = "shipping_threshold"
     GROUP_CANCELLED = "group_cancelled"
+    REMOTE_SURCHARGE = "remote_surcharge"
+    GIFT = "gift"
+    WAITING_PAYMENT = "waiting_payment"
 
 
 class CouponCause(StrEnum):
@@ -38,6 +45,11 @@ class CouponCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CostRow:
+    """One amount and the rule that made it. `inputs` are the numbers that the rule went by, for the explanation.
+
+    Equal amounts are equal rows, whatever the inputs: they are no part of what a quote promises.
+    """
+
     kind: CostKind
     rule: Rule
     amount: int
@@ -45,29 +57,50 @@ class CostRow:
     group_no: str | None = None
     coupon_no: str | None = None
     quantity: int | None = None
+    inputs: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class FreedCoupon:
-    """A coupon that this claim frees. `restored`: it comes back (an expired one at the customer's fault does not).
+    """A coupon that this claim frees, and what becomes of it by the shop's policy.
 
-    `valid_days` extends one that had expired at the seller's fault; None leaves its expiry, with a day's grace should
-    it pass between the quote and the return.
+    `valid_days` is for one that is extended or reissued; None leaves its expiry, with a day's grace should it pass
+    between the quote and the return.
     """
 
     coupon_no: str
     promotion: Promotion
     cause: CouponCause
-    restored: bool
+    returning: Returning
     valid_days: int | None = None
+
+    @property
+    def restored(self) -> bool:
+        """Whether the member has a coupon to use again."""
+        return self.returning is not Returning.FORFEIT
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedLeg:
-    """What goes back to one payment; never 0."""
+    """What goes back to one payment; never 0.
+
+    `tax_free` and `vat` are the parts of `amount` that the payment's gateway is told, None when it was told none at
+    purchase. `valid_days` is for mileage that had expired; None leaves its expiry.
+    """
 
     payment_no: str
     means: Means
+    amount: int
+    tax_free: int | None = None
+    vat: int | None = None
+    valid_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PointsBack:
+    """Points that cancelled units of a line had earned, and that go with them. No part of the refund."""
+
+    line_no: int
     amount: int
 
 
@@ -83,7 +116,9 @@ class Selection:
 class Costs:
     """The result: `refund` ≥ 0 and `extra` ≥ 0, never both above 0. `legs` sum to `refund`.
 
-    `needs_account`: a refund account is needed, because a paid virtual account is touched.
+    `needs_account`: a refund account is needed, because a paid virtual account is touched. `gifts` leave with the goods
+    selected; `closed` are the numbers of waiting payments that nobody has to make any more. `policy_version` is of the
+    policy that all of it was reckoned by; no part of what a quote promises.
     """
 
     currency: str
@@ -93,3 +128,7 @@ class Costs:
     refund: int
     extra: int
     needs_account: bool
+    gifts: tuple[Selection, ...] = ()
+    points: tuple[PointsBack, ...] = ()
+    closed: tuple[str, ...] = ()
+    policy_version: str = field(default="", compare=False)

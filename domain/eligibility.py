@@ -5,34 +5,15 @@ The same gates answer the buttons of the order query and, under the order's lock
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from domain.claims import Actor
 from domain.costs import Costs, Selection
-from domain.orders import Line, LineStatus, OrderState, Payment, PaymentStatus, PriorClaim
+from domain.gifts import goods_only
+from domain.orders import Line, OrderState, PriorClaim
+from domain.policy import Button, Policy
 from domain.refusals import Code, Refusal
-
-
-class Button(StrEnum):
-    """What an actor may do to a line."""
-
-    CANCEL = "cancel"
-    OPTION_CHANGE = "option_change"
-
-
-EVERYBODY = frozenset(Actor)
-STAFF = frozenset({Actor.BACK_OFFICE})
-
-BUTTONS: Mapping[tuple[LineStatus, Button], frozenset[Actor]] = {
-    (LineStatus.AWAITING_DEPOSIT, Button.CANCEL): EVERYBODY,
-    (LineStatus.PLACED, Button.CANCEL): EVERYBODY,
-    (LineStatus.PLACED, Button.OPTION_CHANGE): EVERYBODY,
-    (LineStatus.SHIP_INSTRUCTED, Button.CANCEL): STAFF,
-    (LineStatus.SHIP_WAITING, Button.CANCEL): STAFF,
-}
-"""Who may press what while a line is in which status; what isn't listed nobody may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +27,17 @@ class Possible:
 class Gates:
     """The gates of one order for one actor. Looks the claims up once: asking for every line costs no more than one."""
 
-    def __init__(self, state: OrderState, actor: Actor) -> None:
+    def __init__(self, state: OrderState, actor: Actor, policy: Policy) -> None:
         self._state = state
         self._actor = actor
+        self._policy = policy
         self._cancelling = _holders(claim for claim in state.cancels)
         self._changing = _holders(claim for claim in state.claims if claim.option_change and not claim.decided)
         self._unfinished = _holders(claim for claim in state.claims if not claim.final)
         self._undecided = next((claim for claim in state.cancels if not claim.decided), None)
-        self._waiting = _first_waiting(state.order.payments)
         self._indivisible = next((payment for payment in state.order.payments if not payment.partial_cancel), None)
-        self._blocked = self._first_blocked() if self._indivisible else None
+        self._waiting = next((payment for payment in state.order.payments if payment.waiting), None)
+        self._blocked = self._first_blocked() if self._indivisible or self._waiting else None
 
     def cancellable(self, line: Line) -> Possible:
         """The units of `line` that can be cancelled now, alone or with all the others."""
@@ -69,8 +51,11 @@ class Gates:
 
     def check_cancel(self, selection: Sequence[Selection]) -> None:
         """Raises the first reason, in the order of codes, why `selection` can't be cancelled now."""
+        goods = {wanted.line_no for wanted in goods_only(self._state, selection)}
         for line, quantity in self._known(selection):
-            refusal = self._line_refusal(line) or self._quantity_refusal(line, quantity)
+            # A gift beside goods is passed over: whether it leaves is decided by what else does.
+            accepted = self._line_refusal(line) if line.line_no in goods or not goods else None
+            refusal = accepted or self._quantity_refusal(line, quantity)
             if refusal:
                 raise refusal
         refusal = self._order_refusal() or self._not_whole(selection)
@@ -98,16 +83,12 @@ class Gates:
         """Why nothing of this line can be cancelled, whatever the rest of the order."""
         if self._state.units_left(line) == 0:
             return self._units_gone(line)
-        if self._actor not in BUTTONS.get((line.status, Button.CANCEL), frozenset()):
+        if line.gift:
+            return Refusal(Code.NOT_CANCELLABLE, "line.gift", line_no=line.line_no)
+        if not self._policy.may(self._actor, Button.CANCEL, line.status):
             return _wrong_status(line)
         change = self._changing.get(line.line_no)
-        if change:
-            return _being_changed(line, change)
-        # An order not paid yet can only be closed as a whole, with its waiting payment: not offered yet.
-        if line.status is LineStatus.AWAITING_DEPOSIT or self._waiting:
-            payment_no = self._waiting.payment_no if self._waiting else None
-            return Refusal(Code.NOT_CANCELLABLE, "order.unpaid", line_no=line.line_no, payment_no=payment_no)
-        return None
+        return _being_changed(line, change) if change else None
 
     def _quantity_refusal(self, line: Line, quantity: int) -> Refusal | None:
         left = self._state.units_left(line)
@@ -132,7 +113,7 @@ class Gates:
     def _change_refusal(self, line: Line) -> Refusal | None:
         if self._state.units_left(line) == 0:
             return self._units_gone(line)
-        if self._actor not in BUTTONS.get((line.status, Button.OPTION_CHANGE), frozenset()):
+        if not self._policy.may(self._actor, Button.OPTION_CHANGE, line.status):
             return _wrong_status(line)
         holder = self._unfinished.get(line.line_no)
         if holder is None:
@@ -147,53 +128,68 @@ class Gates:
         """Why nothing of the order can be cancelled, although the line itself could."""
         if self._undecided:
             return Refusal(Code.OTHER_CLAIM_UNDECIDED, "claim.undecided", claim_no=self._undecided.claim_no)
-        if self._indivisible and self._blocked:
+        whole = self._indivisible or self._waiting
+        if whole and self._blocked:
             return Refusal(
-                Code.WHOLE_ONLY,
-                "order.whole_blocked",
-                payment_no=self._indivisible.payment_no,
-                line_no=self._blocked.line_no,
+                Code.WHOLE_ONLY, "order.whole_blocked", payment_no=whole.payment_no, line_no=self._blocked.line_no
             )
         return None
 
     def _not_whole(self, selection: Sequence[Selection]) -> Refusal | None:
-        if self._indivisible is None:
+        if self._indivisible is None and self._waiting is None:
             return None
         wanted = {one.line_no: one.quantity for one in selection}
-        if all(wanted.get(line.line_no, 0) == self._state.units_left(line) for line in self._state.order.lines):
+        if all(wanted.get(line.line_no, 0) == self._state.units_left(line) for line in self._goods()):
             return None
-        return Refusal(Code.WHOLE_ONLY, "order.whole_only", payment_no=self._indivisible.payment_no)
+        if self._indivisible:
+            return Refusal(Code.WHOLE_ONLY, "order.whole_only", payment_no=self._indivisible.payment_no)
+        payment_no = self._waiting.payment_no if self._waiting else None
+        return Refusal(Code.WHOLE_ONLY, "order.unpaid", payment_no=payment_no)
+
+    def _goods(self) -> list[Line]:
+        return [line for line in self._state.order.lines if not line.gift]
 
     def _first_blocked(self) -> Line | None:
         """The first line with units left of which nothing can be cancelled."""
-        lines = (line for line in self._state.order.lines if self._state.units_left(line))
+        lines = (line for line in self._goods() if self._state.units_left(line))
         return next((line for line in lines if self._line_refusal(line)), None)
 
 
-def cancellable(state: OrderState, line: Line, actor: Actor) -> Possible:
+def cancellable(state: OrderState, line: Line, actor: Actor, policy: Policy) -> Possible:
     """See `Gates.cancellable`; for many lines build `Gates` once."""
-    return Gates(state, actor).cancellable(line)
+    return Gates(state, actor, policy).cancellable(line)
 
 
-def changeable(state: OrderState, line: Line, actor: Actor) -> Possible:
+def changeable(state: OrderState, line: Line, actor: Actor, policy: Policy) -> Possible:
     """See `Gates.changeable`; for many lines build `Gates` once."""
-    return Gates(state, actor).changeable(line)
+    return Gates(state, actor, policy).changeable(line)
 
 
-def check_cancel(state: OrderState, selection: Sequence[Selection], actor: Actor) -> None:
+def check_cancel(state: OrderState, selection: Sequence[Selection], actor: Actor, policy: Policy) -> None:
     """Raises the first `Refusal`, in the order of codes, why `actor` can't cancel `selection` now.
 
     BAD_VALUE for an empty selection, an unknown line, a line named twice, a quantity below 1; then NOT_CANCELLABLE,
     OTHER_CLAIM_UNDECIDED, WHOLE_ONLY. The facts name the claim that holds the units, where one does.
     """
-    Gates(state, actor).check_cancel(selection)
+    Gates(state, actor, policy).check_cancel(selection)
 
 
-def check_payable(costs: Costs) -> None:
-    """Raises PAYMENT_NEEDED when the claim needs an extra payment or a refund account: neither can be taken yet."""
-    if costs.extra > 0:
+def check_payable(costs: Costs, *, payment: int | None, quoted: bool, account: bool) -> None:
+    """Raises PAYMENT_NEEDED when the claim needs an extra payment or a refund account that the caller did not bring.
+
+    `payment` is the amount that the caller offers to pay; BAD_VALUE when it isn't exactly what is owed. Nobody pays
+    what was not quoted: an extra payment needs a quote.
+    """
+    if payment is not None and payment != costs.extra:
+        reason = "payment.other_amount" if costs.extra else "payment.not_needed"
+        raise Refusal(
+            Code.BAD_VALUE, reason, field="addPayInfo", offered=payment, extra=costs.extra, currency=costs.currency
+        )
+    if costs.extra > 0 and payment is None:
         raise Refusal(Code.PAYMENT_NEEDED, "payment.extra", extra=costs.extra, currency=costs.currency)
-    if costs.needs_account:
+    if costs.extra > 0 and not quoted:
+        raise Refusal(Code.PAYMENT_NEEDED, "payment.needs_quote", extra=costs.extra, currency=costs.currency)
+    if costs.needs_account and not account:
         raise Refusal(Code.PAYMENT_NEEDED, "payment.account")
 
 
@@ -209,10 +205,6 @@ def _holders(claims: Iterable[PriorClaim]) -> dict[int, PriorClaim]:
         for held in claim.held:
             holders[held.line_no] = claim
     return holders
-
-
-def _first_waiting(payments: Iterable[Payment]) -> Payment | None:
-    return next((payment for payment in payments if payment.status is PaymentStatus.WAITING), None)
 
 
 def _wrong_status(line: Line) -> Refusal:

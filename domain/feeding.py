@@ -7,7 +7,7 @@ from functools import cache
 
 from babel.numbers import list_currencies
 
-from domain.orders import Benefit, Line, LineStatus, Means, Order, Payment, PaymentStatus, Promotion
+from domain.orders import Benefit, DeliveryGroup, Line, LineStatus, Means, Order, Payment, PaymentStatus, Promotion
 from domain.refusals import Code, Refusal
 
 GREATEST_AMOUNT = 10**15
@@ -17,15 +17,15 @@ GREATEST_QUANTITY = 2**31 - 1
 
 
 def check_order(order: Order) -> None:
-    """Raises BAD_VALUE, with a reason and the facts to find the place by, unless `order` can be what a checkout made.
-
-    Gifts, double coupons and coupons for shipping or returns among the benefits are refused: they are not reckoned yet.
-    """
+    """Raises BAD_VALUE, with a reason and the facts to find the place by, unless `order` is what a checkout can make."""
     _check_currency(order)
     _check_numbers(order)
     _check_amounts(order)
     for line in order.lines:
         _check_line(line)
+        _check_gift(order, line)
+    for group in order.groups:
+        _check_group(order, group)
     for benefit in order.benefits:
         _check_benefit(order, benefit)
     _check_shares(order)
@@ -54,7 +54,7 @@ def _check_currency(order: Order) -> None:
 
 
 def _check_numbers(order: Order) -> None:
-    if not order.lines:
+    if not any(not line.gift for line in order.lines):
         raise _refuse("order.no_lines")
     _check_unique("line.repeated", "line_no", (line.line_no for line in order.lines))
     _check_unique("group.repeated", "group_no", (group.group_no for group in order.groups))
@@ -89,7 +89,7 @@ def _check_unique(reason: str, fact: str, numbers: Iterable[str | int]) -> None:
 
 def _check_amounts(order: Order) -> None:
     for group in order.groups:
-        if not _amounts(group.free_from, group.fee, group.fee_discount, group.fee_paid):
+        if not _amounts(group.free_from, group.fee, group.fee_discount, group.fee_paid, group.surcharge):
             raise _refuse("group.amount", group_no=group.group_no)
     for benefit in order.benefits:
         if not _amounts(benefit.amount, benefit.minimum, *benefit.shares.values()):
@@ -97,6 +97,8 @@ def _check_amounts(order: Order) -> None:
     for payment in order.payments:
         if not _amounts(payment.amount):
             raise _refuse("payment.amount", payment_no=payment.payment_no)
+        if not _amounts(payment.tax_free or 0, payment.vat or 0):
+            raise _refuse("payment.tax", payment_no=payment.payment_no)
 
 
 def _amounts(*numbers: int) -> bool:
@@ -106,20 +108,47 @@ def _amounts(*numbers: int) -> bool:
 def _check_line(line: Line) -> None:
     if not 0 < line.quantity <= GREATEST_QUANTITY:
         raise _refuse("line.quantity", line_no=line.line_no, quantity=line.quantity)
-    if line.price == 0:
-        raise _refuse("line.gift", line_no=line.line_no)
     if line.price < 0 or line.price * line.quantity > GREATEST_AMOUNT:
         raise _refuse("line.amount", line_no=line.line_no)
+    if not _amounts(line.earned_points):
+        raise _refuse("line.points", line_no=line.line_no)
     if line.status is LineStatus.CANCELLED:
         raise _refuse("line.cancelled", line_no=line.line_no)
 
 
+def _check_gift(order: Order, line: Line) -> None:
+    """What costs nothing is a gift, and a gift says what it comes with: else nobody knows when it leaves."""
+    if line.gift != (line.price == 0):
+        raise _refuse("line.gift", line_no=line.line_no)
+    if not line.gift:
+        return
+    if line.gift_of is not None and line.gift_minimum is not None:
+        raise _refuse("gift.two_conditions", line_no=line.line_no)
+    if line.gift_minimum is not None and not 0 < line.gift_minimum <= GREATEST_AMOUNT:
+        raise _refuse("gift.minimum", line_no=line.line_no)
+    giver = order.line(line.gift_of) if line.gift_of is not None else None
+    if line.gift_of is not None and (giver is None or giver.gift):
+        raise _refuse("gift.line_unknown", line_no=line.line_no, gift_of=line.gift_of)
+    if line.earned_points:
+        raise _refuse("gift.points", line_no=line.line_no)
+
+
+def _check_group(order: Order, group: DeliveryGroup) -> None:
+    paid = group.fee_paid or group.fee_discount or group.surcharge or group.coupon_no is not None
+    if group.collect and paid:
+        raise _refuse("group.collect", group_no=group.group_no)
+    if paid and all(line.gift for line in order.lines if line.group_no == group.group_no):
+        raise _refuse("group.gifts_only", group_no=group.group_no)
+
+
 def _check_benefit(order: Order, benefit: Benefit) -> None:
-    if benefit.promotion not in (Promotion.GOODS, Promotion.BASKET):
+    if benefit.promotion not in (Promotion.GOODS, Promotion.DOUBLE, Promotion.BASKET):
         raise _refuse("coupon.kind", coupon_no=benefit.coupon_no, promotion=benefit.promotion.value)
     if not benefit.shares:
         raise _refuse("coupon.no_shares", coupon_no=benefit.coupon_no)
-    if benefit.promotion is Promotion.GOODS and len(benefit.shares) != 1:
+    if benefit.below_minimum is not None and benefit.promotion is not Promotion.BASKET:
+        raise _refuse("coupon.below_minimum", coupon_no=benefit.coupon_no)
+    if benefit.promotion is not Promotion.BASKET and len(benefit.shares) != 1:
         raise _refuse("coupon.one_line", coupon_no=benefit.coupon_no, lines=len(benefit.shares))
     for line_no in benefit.shares:
         if order.line(line_no) is None:
@@ -146,6 +175,10 @@ def _check_payment(payment: Payment) -> None:
     paid_outside = payment.means.external and payment.status is PaymentStatus.PAID
     if paid_outside and not (payment.gateway and payment.gateway_ref):
         raise _refuse("payment.gateway", payment_no=payment.payment_no)
+    if payment.expires_at is not None and payment.means is not Means.MILEAGE:
+        raise _refuse("payment.expiry", payment_no=payment.payment_no)
+    if (payment.tax_free or 0) + (payment.vat or 0) > payment.amount:
+        raise _refuse("payment.tax", payment_no=payment.payment_no)
 
 
 def _check_guest(order: Order) -> None:
@@ -162,7 +195,7 @@ def _check_guest(order: Order) -> None:
 def _check_sum(order: Order) -> None:
     goods = sum(line.price * line.quantity for line in order.lines)
     discounts = sum(benefit.amount for benefit in order.benefits)
-    shipping = sum(group.fee_paid for group in order.groups)
+    shipping = sum(group.fee_paid + group.surcharge for group in order.groups)
     payments = sum(payment.amount for payment in order.payments)
     if goods > GREATEST_AMOUNT:
         raise _refuse("order.amount", goods=goods)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from domain.claims import Actor
 from domain.eligibility import Gates
 from domain.orders import Item, Line, OrderState, SaleMethod, SaleStatus
+from domain.policy import Policy
 from domain.refusals import Code, Refusal
 
 
@@ -42,7 +43,7 @@ class Present:
     units: int
 
 
-def check_change(state: OrderState, line_no: int, item: Item | None, actor: Actor) -> Line:
+def check_change(state: OrderState, line_no: int, item: Item | None, actor: Actor, policy: Policy) -> Line:
     """The line, when `actor` may change its units left to `item` (None: no such variant).
 
     Raises BAD_VALUE for an unknown line, NOT_CANCELLABLE when the line can't be changed (any more), with the claim
@@ -51,7 +52,7 @@ def check_change(state: OrderState, line_no: int, item: Item | None, actor: Acto
     line = state.order.line(line_no)
     if line is None:
         raise Refusal(Code.BAD_VALUE, "line.unknown", line_no=line_no)
-    possible = Gates(state, actor).changeable(line)
+    possible = Gates(state, actor, policy).changeable(line)
     if possible.why_not:
         raise possible.why_not
     found = obstacle(Present(line.goods_no, line.variant_no, line.price, possible.units), item)

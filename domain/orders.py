@@ -72,6 +72,14 @@ class Promotion(StrEnum):
     FREE_RETURN = "free_return"
 
 
+class BelowMinimum(StrEnum):
+    """What becomes of a basket coupon when a partial cancel leaves its lines below its minimum."""
+
+    TAKE_BACK = "take_back"
+    KEEP = "keep"
+    FORBID = "forbid"
+
+
 class SaleStatus(StrEnum):
     ON_SALE = "on_sale"
     SOLD_OUT = "sold_out"
@@ -108,7 +116,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`quantity` units of one variant at `price` each, as ordered: these never change, the variant can."""
+    """`quantity` units of one variant at `price` each, as ordered: these never change, the variant can.
+
+    A gift has the price 0 and the line that it comes with (`gift_of`), or the amount from which it is given
+    (`gift_minimum`). `earned_points` are those that the line has brought its buyer, all units together.
+    """
 
     line_no: int
     goods_no: str
@@ -120,6 +132,13 @@ class Line:
     group_no: str
     status: LineStatus
     tax_free: bool = False
+    gift_of: int | None = None
+    gift_minimum: int | None = None
+    earned_points: int = 0
+
+    @property
+    def gift(self) -> bool:
+        return self.gift_of is not None or self.gift_minimum is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +146,8 @@ class DeliveryGroup:
     """Lines shipped together. `free_from`: free at or above this amount (0: no threshold). `fee`: the policy's fee.
 
     `fee_paid` is what this order paid for shipping after `fee_discount`, the part that the shipping coupon took off.
+    `surcharge` was paid on top of it for a remote area. `collect`: the carrier takes its fee at the door, so this order
+    neither paid nor owes any.
     """
 
     group_no: str
@@ -136,22 +157,33 @@ class DeliveryGroup:
     fee_discount: int
     fee_paid: int
     coupon_no: str | None = None
+    surcharge: int = 0
+    collect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Benefit:
-    """A goods or basket coupon used on this order. `shares` gives its discount per line; they sum to `amount`."""
+    """A goods, double or basket coupon used on this order. `shares` gives its discount per line; they sum to `amount`.
+
+    `below_minimum` is the coupon's own declared policy; None: the shop's.
+    """
 
     coupon_no: str
     promotion: Promotion
     amount: int
     minimum: int
     shares: Mapping[int, int]
+    below_minimum: BelowMinimum | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment of the order. `refunding` is what claims that stand have planned to return, or returned, of it."""
+    """One payment of the order. `refunding` is what claims that stand have planned to return, or returned, of it.
+
+    `tax_free` and `vat` are the parts of `amount` that its gateway was told, None when none were; of `tax_free` so much
+    as `refunding_tax_free` is returned. `expires_at` is when mileage would have expired. `closed`: a waiting payment
+    that a claim has closed. `extra`: a claim took it, it was not made at purchase.
+    """
 
     payment_no: str
     means: Means
@@ -161,6 +193,17 @@ class Payment:
     gateway_ref: str | None
     partial_cancel: bool
     refunding: int = 0
+    tax_free: int | None = None
+    vat: int | None = None
+    refunding_tax_free: int = 0
+    expires_at: datetime | None = None
+    closed: bool = False
+    extra: bool = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether its money is still awaited."""
+        return self.status is PaymentStatus.WAITING and not self.closed
 
     @property
     def left(self) -> int:

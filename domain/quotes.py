@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from domain.costs import CostRow, Costs, FreedCoupon, PlannedLeg, Selection
+from domain.costs import CostRow, Costs, FreedCoupon, PlannedLeg, PointsBack, Selection
 from domain.refusals import Code, Refusal
 
 
@@ -32,7 +32,10 @@ class QuoteTerms:
 
 
 def fingerprint(costs: Costs) -> str:
-    """SHA-256, in hex, over everything that a quote promises: totals, legs, rows, coupons. Equal costs, equal print."""
+    """SHA-256, in hex, over everything that a quote promises: totals, legs, rows, coupons, gifts, points.
+
+    Equal costs, equal print.
+    """
     canonical = json.dumps(costs, default=_named_values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -64,9 +67,10 @@ def check_terms(terms: QuoteTerms, costs: Costs, now: datetime) -> None:
         )
 
 
-def _named_values(value: Costs | CostRow | FreedCoupon | PlannedLeg) -> dict[str, object]:
+def _named_values(value: Costs | CostRow | FreedCoupon | PlannedLeg | PointsBack | Selection) -> dict[str, object]:
     # Shallow, unlike `dataclasses.asdict`: an order of many lines has thousands of rows, reckoned under its lock.
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    # What equality passes over (inputs, the policy's version) is no part of the promise.
+    return {field.name: getattr(value, field.name) for field in fields(value) if field.compare}
 
 
 def _sorted(selection: Sequence[Selection]) -> list[tuple[int, int]]:

@@ -35,6 +35,7 @@ from domain.claims import (
     Actor,
     AttemptState,
     Channel,
+    ChargeState,
     ClaimKind,
     ClaimStatus,
     Direction,
@@ -48,7 +49,8 @@ from domain.claims import (
     StuckReason,
 )
 from domain.costs import CostKind, CouponCause, Rule
-from domain.orders import Fault, LineStatus, Means, PaymentStatus, Promotion, SaleMethod, SaleStatus
+from domain.orders import BelowMinimum, Fault, LineStatus, Means, PaymentStatus, Promotion, SaleMethod, SaleStatus
+from domain.policy import Returning
 
 metadata = MetaData(
     naming_convention={
@@ -84,9 +86,27 @@ members = Table(
     Column("phone", Text),
     Column("mileage", BigInteger, nullable=False, server_default="0"),
     Column("deposit", BigInteger, nullable=False, server_default="0"),
+    Column(
+        "points_owed", BigInteger, nullable=False, server_default="0", comment="earned points spent before taken back"
+    ),
     Column("stub", Boolean, nullable=False, server_default=text("false"), comment="named by an order, not fed yet"),
     CheckConstraint("mileage >= 0", name="mileage"),
     CheckConstraint("deposit >= 0", name="deposit"),
+    CheckConstraint("points_owed >= 0", name="points_owed"),
+)
+
+stored_means = Table(
+    "stored_means",
+    metadata,
+    Column("member_no", Text, ForeignKey("members.member_no"), nullable=False),
+    Column("stored_no", Text, nullable=False, comment="the shop's number of it"),
+    Column("position", Integer, nullable=False),
+    Column("means", Text, nullable=False),
+    Column("gateway", Text, nullable=False),
+    Column("name", Text, nullable=False, comment="what the customer knows it by"),
+    Column("ciphertext", LargeBinary, nullable=False, comment="the gateway's token, encrypted"),
+    PrimaryKeyConstraint("member_no", "stored_no"),
+    _one_of("means", Means),
 )
 
 items = Table(
@@ -117,6 +137,7 @@ coupons = Table(
     Column("name", Text),
     _at("expires_at", nullable=True),
     Column("used_order_no", Text),
+    Column("reissue_of", Text, comment="the coupon that a claim gave this one for"),
     Column("stub", Boolean, nullable=False, server_default=text("false"), comment="named by an order, not fed yet"),
     _one_of("promotion", Promotion),
 )
@@ -148,8 +169,11 @@ order_groups = Table(
     Column("fee_discount", BigInteger, nullable=False),
     Column("fee_paid", BigInteger, nullable=False),
     Column("coupon_no", Text, ForeignKey("coupons.coupon_no")),
+    Column("surcharge", BigInteger, nullable=False, server_default="0", comment="paid for a remote area"),
+    Column("collect", Boolean, nullable=False, server_default=text("false"), comment="the carrier takes its fee"),
     PrimaryKeyConstraint("order_no", "group_no"),
     CheckConstraint("free_from >= 0 AND fee >= 0 AND fee_discount >= 0 AND fee_paid >= 0", name="amounts"),
+    CheckConstraint("surcharge >= 0", name="surcharge"),
 )
 
 order_lines = Table(
@@ -167,11 +191,16 @@ order_lines = Table(
     Column("group_no", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("tax_free", Boolean, nullable=False),
+    Column("gift_of", Integer, comment="the line that this gift comes with"),
+    Column("gift_minimum", BigInteger, comment="the amount from which this gift is given"),
+    Column("earned_points", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("order_no", "line_no"),
     ForeignKeyConstraint(["order_no", "group_no"], ["order_groups.order_no", "order_groups.group_no"]),
     ForeignKeyConstraint(["goods_no", "variant_no"], ["items.goods_no", "items.variant_no"]),
     CheckConstraint("quantity > 0 AND quantity < 2147483648", name="quantity"),
     CheckConstraint("price >= 0", name="price"),
+    CheckConstraint("gift_of IS NULL OR gift_minimum IS NULL", name="one_gift_condition"),
+    CheckConstraint("earned_points >= 0", name="earned_points"),
     _one_of("status", LineStatus),
 )
 
@@ -184,9 +213,11 @@ order_benefits = Table(
     Column("promotion", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("minimum", BigInteger, nullable=False),
+    Column("below_minimum", Text, comment="the coupon's own policy; null: the shop's"),
     PrimaryKeyConstraint("order_no", "coupon_no"),
     CheckConstraint("amount >= 0 AND minimum >= 0", name="amounts"),
     _one_of("promotion", Promotion),
+    _one_of("below_minimum", BelowMinimum),
 )
 
 order_benefit_shares = Table(
@@ -215,9 +246,19 @@ order_payments = Table(
     Column("gateway_ref", Text),
     Column("partial_cancel", Boolean, nullable=False),
     Column("refunding", BigInteger, nullable=False, server_default="0", comment="sum of the legs that are not void"),
+    Column("tax_free", BigInteger, comment="tax-free part, as the gateway was told; null: it was told none"),
+    Column("vat", BigInteger, comment="VAT in the rest, as the gateway was told"),
+    Column("refunding_tax_free", BigInteger, nullable=False, server_default="0", comment="tax-free part of refunding"),
+    _at("expires_at", nullable=True),
+    Column("taken_by", Text, comment="the claim that took it as its extra payment; null: made at purchase"),
+    Column("closed_by", Text, comment="the claim that closed it while it was waiting"),
     PrimaryKeyConstraint("order_no", "payment_no"),
     CheckConstraint("amount >= 0", name="amount"),
     CheckConstraint("refunding >= 0 AND refunding <= amount", name="never_above_paid"),
+    CheckConstraint(
+        "refunding_tax_free >= 0 AND refunding_tax_free <= coalesce(tax_free, 0)", name="tax_free_never_above_paid"
+    ),
+    CheckConstraint("closed_by IS NULL OR status = 'waiting'", name="closed_while_waiting"),
     _one_of("means", Means),
     _one_of("status", PaymentStatus),
 )
@@ -252,6 +293,17 @@ guest_failures = Table(
     Index("ix_guest_failures_subject_at", "subject", "at"),
 )
 
+# --- the rules ------------------------------------------------------------------------------------------------------
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("content", JSONB, nullable=False, comment="the whole policy, as it was when this version was first used"),
+    _at("first_used_at", now=True),
+    comment="append-only: a trigger refuses update and delete",
+)
+
 # --- claims ---------------------------------------------------------------------------------------------------------
 
 claims = Table(
@@ -272,6 +324,7 @@ claims = Table(
     Column("currency", Text, nullable=False),
     Column("refund", BigInteger, nullable=False),
     Column("extra", BigInteger, nullable=False),
+    Column("policy_version", Text, comment="by which it was reckoned; null: opened before policies had versions"),
     Column("status", Text, nullable=False),
     Column("direction", Text, nullable=False, server_default=Direction.FORWARD.value),
     Column("decided", Boolean, nullable=False, server_default=text("false"), comment="the pivot is passed"),
@@ -315,6 +368,7 @@ claim_lines = Table(
     Column("variant_no", Text, nullable=False, comment="as it was when the claim was opened: what is restocked"),
     Column("variant_name", Text, nullable=False),
     Column("new_variant_no", Text, comment="option changes only"),
+    Column("points", BigInteger, nullable=False, server_default="0", comment="earned points that go with the units"),
     Column("live", Boolean, nullable=False, server_default=text("true"), comment="holds its units"),
     Column(
         "units",
@@ -343,6 +397,7 @@ claim_costs = Table(
     Column("group_no", Text),
     Column("coupon_no", Text),
     Column("quantity", BigInteger),
+    Column("inputs", JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment="what the rule went by"),
     PrimaryKeyConstraint("claim_no", "position"),
     _one_of("kind", CostKind),
     _one_of("rule", Rule),
@@ -355,9 +410,11 @@ claim_coupons = Table(
     Column("coupon_no", Text, ForeignKey("coupons.coupon_no"), nullable=False),
     Column("promotion", Text, nullable=False),
     Column("cause", Text, nullable=False),
-    Column("restored", Boolean, nullable=False, comment="planned to come back"),
+    Column("returning", Text, nullable=False, comment="what is planned to become of it"),
+    Column("restored", Boolean, nullable=False, comment="planned to come back, itself or as a new one"),
     Column("valid_days", Integer),
     PrimaryKeyConstraint("claim_no", "coupon_no"),
+    _one_of("returning", Returning),
     _one_of("promotion", Promotion),
     _one_of("cause", CouponCause),
 )
@@ -419,6 +476,9 @@ refund_legs = Table(
     Column("gateway", Text),
     Column("gateway_ref", Text),
     Column("amount", BigInteger, nullable=False),
+    Column("tax_free", BigInteger, comment="tax-free part; null: the gateway isn't told"),
+    Column("vat", BigInteger, comment="VAT in the rest; null: the gateway isn't told"),
+    Column("valid_days", Integer, comment="of mileage that had expired"),
     Column("state", Text, nullable=False, server_default=LegState.PLANNED.value),
     Column("key_no", Integer, nullable=False, server_default="1", comment="n of refund-{leg}-{n}"),
     Column("key_used_at", DateTime(timezone=True), comment="when key n was first sent"),
@@ -478,6 +538,36 @@ Index(
     postgresql_where=text("state = 'SENT'"),
 )
 
+# --- money in: what a cancel costs beyond its refund ----------------------------------------------------------------
+
+extra_payments = Table(
+    "extra_payments",
+    metadata,
+    Column("claim_no", Text, ForeignKey("claims.claim_no"), primary_key=True),
+    Column("order_no", Text, ForeignKey("orders.order_no"), nullable=False),
+    Column("means", Text, nullable=False),
+    Column("gateway", Text, comment="null: a credit of our own"),
+    Column("stored_no", Text, comment="the member's stored means; null: the token is among the claim's private parts"),
+    Column("amount", BigInteger, nullable=False),
+    Column("state", Text, nullable=False, server_default=ChargeState.PLANNED.value),
+    Column("key_no", Integer, nullable=False, server_default="1", comment="n of charge-{claim}-{n}"),
+    Column("try_no", Integer, nullable=False, server_default="0", comment="counts each arming, of any n"),
+    Column("key_used_at", DateTime(timezone=True), comment="when key n was first sent"),
+    Column("deadline", DateTime(timezone=True)),
+    Column("settled_after", DateTime(timezone=True)),
+    Column("error_answered", Boolean, nullable=False, server_default=text("false")),
+    Column("ever_unknown", Boolean, nullable=False, server_default=text("false")),
+    Column("payment_no", Text, comment="the payment of the order that it became"),
+    Column("gateway_ref", Text, comment="the gateway's own reference of the charge"),
+    Column("code", Text, comment="the gateway's last code for it"),
+    _at("moved_at", now=True),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("(state = 'TAKEN') = (payment_no IS NOT NULL)", name="taken_is_a_payment"),
+    _one_of("means", Means),
+    _one_of("state", ChargeState),
+)
+Index("ix_extra_payments_order_no", extra_payments.c.order_no)
+
 # --- movements: what was given back, once each ----------------------------------------------------------------------
 
 stock_movements = Table(
@@ -509,7 +599,7 @@ credit_movements = Table(
     metadata,
     Column("movement_id", BigInteger, Identity(always=True), primary_key=True),
     Column("movement_key", Text, nullable=False, unique=True),
-    Column("kind", Text, nullable=False, comment="feed, refund"),
+    Column("kind", Text, nullable=False, comment="feed, refund, extra, points"),
     Column("means", Text, nullable=False, comment="mileage, deposit, gift_card"),
     Column("member_no", Text, ForeignKey("members.member_no")),
     Column("reference", Text, comment="a gift card's own reference"),
@@ -517,6 +607,8 @@ credit_movements = Table(
     Column("claim_no", Text),
     Column("order_no", Text),
     Column("leg_id", Text, ForeignKey("refund_legs.leg_id"), unique=True),
+    _at("expires_at", nullable=True),
+    Column("owed", BigInteger, nullable=False, server_default="0", comment="of points: what the balance lacked"),
     _at("at", now=True),
 )
 Index("ix_credit_movements_order_no", credit_movements.c.order_no)
@@ -526,7 +618,7 @@ coupon_movements = Table(
     metadata,
     Column("movement_id", BigInteger, Identity(always=True), primary_key=True),
     Column("movement_key", Text, nullable=False, unique=True),
-    Column("kind", Text, nullable=False, comment="feed, restore"),
+    Column("kind", Text, nullable=False, comment="feed, restore, reissue"),
     Column("coupon_no", Text, ForeignKey("coupons.coupon_no"), nullable=False),
     Column("claim_no", Text),
     Column("order_no", Text),
