@@ -17,7 +17,7 @@ GREATEST_QUANTITY = 2**31 - 1
 
 
 def check_order(order: Order) -> None:
-    """Raises BAD_VALUE, with a reason and the facts to find the place by, unless `order` is what a checkout can make."""
+    """Raises BAD_VALUE, with a reason and the facts to find the place by, unless a checkout can make `order`."""
     _check_currency(order)
     _check_numbers(order)
     _check_amounts(order)
