@@ -113,6 +113,8 @@ class Gates:
     def _change_refusal(self, line: Line) -> Refusal | None:
         if self._state.units_left(line) == 0:
             return self._units_gone(line)
+        if line.gift:
+            return Refusal(Code.NOT_CANCELLABLE, "line.gift", line_no=line.line_no)
         if not self._policy.may(self._actor, Button.OPTION_CHANGE, line.status):
             return _wrong_status(line)
         holder = self._unfinished.get(line.line_no)

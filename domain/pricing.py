@@ -41,7 +41,7 @@ def price(state: OrderState, selection: Sequence[Selection], fault: Fault, at: d
     )
     rows = tuple(chain.from_iterable(stage.rows for stage in stages))
     net = sum(row.amount for row in rows)
-    _check_held(situation, rows, net)
+    _check_held(state, net)
     legs = spread(max(net, 0), state.order.payments, policy.refund, tax_free=_tax_free(situation, rows), at=at)
     return Costs(
         currency=state.order.currency,
@@ -83,17 +83,15 @@ def _settle_unpaid(situation: Situation) -> Settled:
     return Settled((CostRow(CostKind.UNPAID, Rule.WAITING_PAYMENT, -waiting, inputs={"waiting": waiting}),))
 
 
-def _check_held(situation: Situation, rows: Sequence[CostRow], net: int) -> None:
-    """Refuses a piece that rounding alone makes worth more than the order still holds, or less than nothing.
+def _check_held(state: OrderState, net: int) -> None:
+    """Refuses a piece that rounding makes worth more than the order still holds.
 
-    Several coupons that make a line almost free, each rounded by itself, can leave units a little off. All that is left
-    together never is, so the whole can always be cancelled.
+    Several coupons that make a line almost free, each rounded by itself, can leave the units that stay worth a little
+    less than nothing. All that is left together never is, so the whole can always be cancelled.
     """
-    held = sum(payment.left for payment in situation.state.order.payments if payment.status is PaymentStatus.PAID)
-    goods = sum(row.amount for row in rows if row.kind in (CostKind.GOODS, CostKind.DISCOUNT_FORFEITED))
-    if net > held or (goods < 0 and any(units.left for units in situation.lines.values())):
-        currency = situation.state.order.currency
-        raise Refusal(Code.WHOLE_ONLY, "order.rounding", refund=net, held=held, currency=currency)
+    held = sum(payment.left for payment in state.order.payments if payment.status is PaymentStatus.PAID)
+    if net > held:
+        raise Refusal(Code.WHOLE_ONLY, "order.rounding", refund=net, held=held, currency=state.order.currency)
 
 
 def _tax_free(situation: Situation, rows: Sequence[CostRow]) -> int:
