@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.costs import CostKind, CostRow, Rule, Selection
-from domain.orders import Line, LineStatus, OrderState
+from domain.orders import Fault, Line, LineStatus, OrderState
 from domain.situation import Situation
 
 _GONE_OUT = frozenset({LineStatus.SHIPPED, LineStatus.DELIVERED, LineStatus.COLLECTED, LineStatus.RETURNED})
@@ -44,4 +44,5 @@ def leaving(situation: Situation) -> tuple[CostRow, ...]:
 def _condition_gone(situation: Situation, gift: Line, bought: int) -> bool:
     if gift.gift_of is not None:
         return not situation.lines[gift.gift_of].left
-    return bought < (gift.gift_minimum or 0)
+    # As with coupons, nothing falls below an amount at the seller's fault: the units taken go on counting as bought.
+    return situation.fault is Fault.CUSTOMER and bought < (gift.gift_minimum or 0)
