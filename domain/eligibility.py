@@ -84,7 +84,7 @@ class Gates:
         if self._state.units_left(line) == 0:
             return self._units_gone(line)
         if line.gift:
-            return Refusal(Code.NOT_CANCELLABLE, "line.gift", line_no=line.line_no)
+            return Refusal(Code.NOT_CANCELLABLE, "gift.with_goods", line_no=line.line_no)
         if not self._policy.may(self._actor, Button.CANCEL, line.status):
             return _wrong_status(line)
         change = self._changing.get(line.line_no)
@@ -114,7 +114,7 @@ class Gates:
         if self._state.units_left(line) == 0:
             return self._units_gone(line)
         if line.gift:
-            return Refusal(Code.NOT_CANCELLABLE, "line.gift", line_no=line.line_no)
+            return Refusal(Code.NOT_CANCELLABLE, "gift.with_goods", line_no=line.line_no)
         if not self._policy.may(self._actor, Button.OPTION_CHANGE, line.status):
             return _wrong_status(line)
         holder = self._unfinished.get(line.line_no)
