@@ -68,7 +68,7 @@ parking_numbers = Sequence("parking_numbers", metadata=metadata)
 
 def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     listed = ", ".join(f"'{word.value}'" for word in words)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
+    return CheckConstraint(f'"{column}" IN ({listed})', name=column)
 
 
 def _at(name: str, *, nullable: bool = False, now: bool = False) -> Column:  # type: ignore[type-arg]
