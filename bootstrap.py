@@ -27,12 +27,14 @@ from activities.parking import ParkingActivities
 from activities.refunds import RefundActivities
 from activities.settlement import SettlementActivities
 from domain.claims import Channel
+from domain.policy import Policy
 from gateways.notices.alimtalk import AlimTalkChannel
 from gateways.notices.email import EmailChannel
 from gateways.notices.port import NoticeChannel
 from gateways.notices.texts import NoticeTexts
 from gateways.payments.port import PaymentGateway
 from gateways.payments.sandbox import SandboxGateway
+from policies import reading
 from settings import Settings
 from store.engine import create_engine
 from workflows.cancel_order import CancelOrderWorkflow
@@ -47,6 +49,11 @@ PASSED_THROUGH = ("activities", "domain", "workflows.messages", "workflows.attri
 
 class NotConfigured(ValueError):
     """A setting is missing that has no default."""
+
+
+def policy(settings: Settings) -> Policy:
+    """The shop's rules, read once per process. Raises `policies.reading.PolicyError`, which names each wrong field."""
+    return reading.default() if settings.policy_file is None else reading.read(settings.policy_file)
 
 
 def engine(settings: Settings) -> AsyncEngine:
@@ -111,17 +118,18 @@ def pace(settings: Settings) -> Pace:
 
 def activities(
     settings: Settings,
+    policy: Policy,
     database: AsyncEngine,
     temporal: Client,
     payment_gateways: Mapping[str, PaymentGateway],
     notice_channels: Mapping[Channel, NoticeChannel],
 ) -> Sequence[Callable[..., Any]]:
     """Every activity that a worker serves, with what it needs."""
-    planner = NoticePlanner(NoticeTexts(settings.timezone), tuple(notice_channels))
+    planner = NoticePlanner(NoticeTexts(settings.timezone), policy, tuple(notice_channels))
     budgets = pace(settings)
-    claims = ClaimActivities(database, budgets, planner)
+    claims = ClaimActivities(database, budgets, planner, policy)
     settlement = SettlementActivities(database, planner)
-    options = OptionActivities(database, budgets, planner)
+    options = OptionActivities(database, budgets, planner, policy)
     parking = ParkingActivities(database, payment_gateways, settings.service_secret.get_secret_value().encode())
     notices = NoticeActivities(database, planner, notice_channels)
     refunds = RefundActivities(database, payment_gateways, send_window=timedelta(seconds=settings.gateway_send_window))

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     smtp_url: str | None = None
     """``smtp://[user:password@]host:port``, ``smtp+starttls://`` or ``smtps://``. Unset: the local stack's."""
     mail_from: str = "shop@claims.example"
+    policy_file: Path | None = None
+    """The shop's rules, a TOML or JSON file (docs/policy.md). Unset: those that the service ships with."""
     timezone: str = "Asia/Seoul"
     """The shop's time zone: dates in claim numbers and in texts for people."""
 

@@ -28,6 +28,7 @@ import bootstrap
 import logs
 import settings as configuration
 from deploy.local.discover import resolve
+from policies.reading import PolicyError
 from settings import Settings
 from workflows.sweep import SweepWorkflow
 
@@ -42,17 +43,18 @@ class TemporalAway(Exception):
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set. Raises TemporalAway, and NotConfigured without a database."""
+    """Serve until `stop` is set. Raises PolicyError, TemporalAway, and NotConfigured without a database."""
+    policy = bootstrap.policy(settings)
     async with AsyncExitStack() as stack:
         database = bootstrap.engine(settings)
         temporal = await connect(settings)
         gateways = bootstrap.gateways(settings)
         channels = bootstrap.channels(settings)
         bootstrap.close_later(stack, database, gateways, channels)
-        serving = bootstrap.activities(settings, database, temporal, gateways, channels)
+        serving = bootstrap.activities(settings, policy, database, temporal, gateways, channels)
         await schedule_sweeper(temporal, settings)
         async with bootstrap.worker(settings, temporal, serving):
-            log.info("worker started", task_queue=settings.task_queue)
+            log.info("worker started", task_queue=settings.task_queue, policy=policy.version)
             await stop.wait()
             log.info("worker stopping")
     # A process that exits right after its last call to Temporal can crash in the SDK's core (sdk-python#300).
@@ -97,7 +99,7 @@ async def main() -> None:
         loop.add_signal_handler(each, stop.set)
     try:
         await serve(settings, stop)
-    except (TemporalAway, bootstrap.NotConfigured) as error:
+    except (PolicyError, TemporalAway, bootstrap.NotConfigured) as error:
         raise SystemExit(f"The worker can't start: {error}") from None
 
 

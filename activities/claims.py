@@ -16,9 +16,9 @@ from domain import quotes
 from domain.claims import Actor, ClaimKind, ClaimStatus, Direction, NoticeEvent
 from domain.costs import Selection
 from domain.eligibility import check_cancel, check_payable
+from domain.policy import Policy
 from domain.pricing import price
 from domain.quotes import QuoteTerms
-from domain.reasons import lookup
 from domain.refusals import Code, Refusal
 from domain.units import take
 from store import claims, clock, effects, opening, parkings, turning_back
@@ -76,12 +76,13 @@ class Turned(StrEnum):
 
 
 class ClaimActivities:
-    """The claim's own steps. `planner` writes the notices that a rejected claim owes."""
+    """The claim's own steps. `planner` writes the notices that a rejected claim owes; `policy` is the shop's."""
 
-    def __init__(self, engine: Engine, pace: Pace, planner: NoticePlanner) -> None:
+    def __init__(self, engine: Engine, pace: Pace, planner: NoticePlanner, policy: Policy) -> None:
         self._engine = engine
         self._pace = pace
         self._planner = planner
+        self._policy = policy
 
     @activity.defn
     async def open_cancel(self, asked: OpenCancel) -> Begun:
@@ -102,9 +103,9 @@ class ClaimActivities:
             raise Refusal(Code.NOT_FOUND, "order.unknown")
         now = await clock.now(conn)
         selection = tuple(Selection(line.line_no, line.quantity) for line in asked.selection)
-        check_cancel(state, selection, asked.actor)
-        why = lookup(asked.reason_code)
-        costs = price(state, selection, why.fault, terms.quoted_at if terms else now)
+        check_cancel(state, selection, asked.actor, self._policy)
+        why = self._policy.reason(asked.reason_code, asked.actor)
+        costs = price(state, selection, why.fault, terms.quoted_at if terms else now, self._policy)
         if terms is not None:
             quotes.check_terms(
                 QuoteTerms(
@@ -121,7 +122,7 @@ class ClaimActivities:
                 costs,
                 now,
             )
-        check_payable(costs)
+        check_payable(costs, payment=None, quoted=terms is not None, account=False)
         await effects.happen(conn, open_key(asked.claim_no), asked.claim_no)
         await opening.open_cancel(
             conn,

@@ -17,6 +17,7 @@ from activities.errors import database_errors
 from activities.messages import Message
 from domain.claims import Channel, NoticeEvent, NoticeState
 from domain.notices import NO_ADDRESS, NoticeFacts, text_name, true_event, why_skipped
+from domain.policy import Policy
 from gateways.notices import port
 from gateways.notices.port import AlreadySent, Misconfigured, NoticeChannel, RejectedForGood, Retry, Sent, Unknown
 from gateways.notices.texts import NoticeTexts
@@ -62,18 +63,25 @@ class SendResult(Message):
 class NoticePlanner:
     """Writes the notices that an event owes a customer, within the transaction of the step that makes it true.
 
-    `channels` are those that there is a sender for; the inbox is always there.
+    The shop's policy says by which channels an event is told. `senders` are the channels that there is a sender for;
+    the inbox needs none.
     """
 
-    def __init__(self, texts: NoticeTexts, channels: Collection[Channel] = (Channel.EMAIL, Channel.ALIMTALK)) -> None:
+    def __init__(
+        self, texts: NoticeTexts, policy: Policy, senders: Collection[Channel] = (Channel.EMAIL, Channel.ALIMTALK)
+    ) -> None:
         self._texts = texts
-        self._channels = tuple(channel for channel in Channel if channel is Channel.INBOX or channel in channels)
+        self._channels = {
+            event: [channel for channel in channels if channel is Channel.INBOX or channel in senders]
+            for event, channels in policy.notices.items()
+        }
 
     async def plan(self, conn: Connection, claim_no: str, event: NoticeEvent) -> list[str]:
         """Write one notice per channel, once, and answer the ids of those to be sent.
 
         An inbox notice is sent by being written. Who can't be told on a channel is skipped there. The event that is
-        told is the one that is true by the claim's rows: call it when they are written. Nothing true is no notice.
+        told is the one that is true by the claim's rows: call it when they are written. Nothing true is no notice,
+        nor is an event that the shop doesn't tell.
         """
         facts = await notices.facts(conn, claim_no)
         if facts is None:
@@ -83,7 +91,9 @@ class NoticePlanner:
             activity.logger.warning("notice not true, not planned", extra={"claim_no": claim_no, "notice": event.value})
             return []
         facts = replace(facts, language=spoken(facts.language))
-        return await notices.plan(conn, facts, told, [self._draft(channel, told, facts) for channel in self._channels])
+        return await notices.plan(
+            conn, facts, told, [self._draft(channel, told, facts) for channel in self._channels.get(told, ())]
+        )
 
     async def unsent(self, conn: Connection, claim_no: str) -> list[str]:
         """The ids of all notices of the claim that were planned and have not ended."""

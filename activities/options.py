@@ -17,6 +17,7 @@ from activities.settlement import Settled
 from domain.claims import Actor, ClaimKind, Direction, NoticeEvent, Step, StepStatus
 from domain.options import check_change
 from domain.orders import Fault, Held
+from domain.policy import Policy
 from domain.refusals import Code, Refusal
 from store import changes, claims, effects, opening, stock, turning_back
 from store.claims import FoundClaim
@@ -46,10 +47,11 @@ class OpenChange(Message):
 
 
 class OptionActivities:
-    def __init__(self, engine: Engine, pace: Pace, planner: NoticePlanner) -> None:
+    def __init__(self, engine: Engine, pace: Pace, planner: NoticePlanner, policy: Policy) -> None:
         self._engine = engine
         self._pace = pace
         self._planner = planner
+        self._policy = policy
 
     @activity.defn
     async def open_change(self, asked: OpenChange) -> Begun:
@@ -65,7 +67,7 @@ class OptionActivities:
         if state is None:
             raise Refusal(Code.NOT_FOUND, "order.unknown")
         item = await load_item(conn, asked.goods_no, asked.variant_no)
-        line = check_change(state, asked.line_no, item, asked.actor)
+        line = check_change(state, asked.line_no, item, asked.actor, self._policy)
         gone = state.units_gone(line.line_no)
         await effects.happen(conn, open_key(asked.claim_no), asked.claim_no)
         await opening.open_change(

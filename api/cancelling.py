@@ -18,9 +18,9 @@ from domain.claims import Actor, ClaimKind, ClaimStatus
 from domain.costs import Costs, Selection
 from domain.eligibility import check_cancel, check_payable
 from domain.orders import OrderState
+from domain.policy import Policy
 from domain.pricing import price
 from domain.quotes import QuoteTerms, check_request, check_terms
-from domain.reasons import lookup
 from domain.refusals import Code, Refusal
 from store import claims, clock, orders, requests
 from store.claims import FoundClaim
@@ -68,6 +68,7 @@ class Cancelling:
         signer: QuoteSigner,
         digester: Digester,
         vault: Vault,
+        policy: Policy,
         *,
         timezone: str,
         accept_within: float,
@@ -77,6 +78,7 @@ class Cancelling:
         self._signer = signer
         self._digester = digester
         self._vault = vault
+        self._policy = policy
         self._timezone = timezone
         self._accept_within = accept_within
 
@@ -106,7 +108,7 @@ class Cancelling:
     def _understand(self, asked: CancelAsked, key: str | None, actor: Actor, language: str) -> CancelRequest:
         terms = self._signer.read(asked.quote_token) if asked.quote_token is not None else None
         selection = selection_of(asked.goods)
-        lookup(asked.reason_code)
+        self._policy.reason(asked.reason_code, actor)
         if terms is not None:
             check_request(terms, asked.order_no, selection, asked.reason_code)
         if key is not None:
@@ -150,18 +152,18 @@ class Cancelling:
         self, request: CancelRequest, state: OrderState, spent: FoundClaim | None, now: datetime
     ) -> str | None:
         """Raise what the opening would refuse, with the new quote where one helps; else the first leg's gateway."""
-        check_cancel(state, request.selection, request.actor)
+        check_cancel(state, request.selection, request.actor, self._policy)
         try:
             if spent is not None:
                 raise Refusal(Code.QUOTE_EXPIRED, "quote.spent", claim_no=spent.claim_no)
-            costs = _price(request, state, now)
+            costs = _price(request, state, now, self._policy)
         except Refusal as refusal:
             if refusal.code not in _QUOTE_CODES:
                 raise
             raise RefusedWith(refusal, self._quote(request, state, now)) from refusal
         if request.extra_offered and costs.extra == 0:
             raise Refusal(Code.BAD_VALUE, "payment.not_needed", field="addPayInfo")
-        check_payable(costs)
+        check_payable(costs, payment=None, quoted=request.terms is not None, account=False)
         gateways = {payment.payment_no: payment.gateway for payment in state.order.payments}
         return next((gateway for leg in costs.legs if (gateway := gateways[leg.payment_no])), None)
 
@@ -172,7 +174,16 @@ class Cancelling:
             return self._quote(request, state, await clock.now(conn))
 
     def _quote(self, request: CancelRequest, state: OrderState, now: datetime) -> QuoteView:
-        return quote(self._signer, state, request.selection, request.reason_code, request.actor, now, request.language)
+        return quote(
+            self._signer,
+            self._policy,
+            state,
+            request.selection,
+            request.reason_code,
+            request.actor,
+            now,
+            request.language,
+        )
 
     # --- starting ----------------------------------------------------------------------------------------------------
 
@@ -232,11 +243,11 @@ async def _state(conn: Connection, order_no: str) -> OrderState:
     return state
 
 
-def _price(request: CancelRequest, state: OrderState, now: datetime) -> Costs:
+def _price(request: CancelRequest, state: OrderState, now: datetime, policy: Policy) -> Costs:
     """The costs now; with a quote as at its making, and refused when they are not those promised."""
     terms = request.terms
     at = terms.quoted_at if terms else now
-    costs = price(state, request.selection, lookup(request.reason_code).fault, at)
+    costs = price(state, request.selection, policy.reason(request.reason_code, request.actor).fault, at, policy)
     if terms is not None:
         check_terms(terms, costs, now)
     return costs

@@ -13,6 +13,7 @@ from api.digests import Digester, key_of_caller, workflow_id
 from api.schemas.storefront import ChangeAsked, ChangeDone
 from domain.claims import Actor, ClaimKind, ClaimStatus
 from domain.options import Obstacle, check_change
+from domain.policy import Policy
 from domain.refusals import Code, Refusal
 from store import changes, claims, orders, requests
 from store.changes import Change
@@ -53,6 +54,7 @@ class Changing:
         database: Database,
         acceptance: Acceptance,
         digester: Digester,
+        policy: Policy,
         *,
         timezone: str,
         accept_within: float,
@@ -60,6 +62,7 @@ class Changing:
         self._database = database
         self._acceptance = acceptance
         self._digester = digester
+        self._policy = policy
         self._timezone = timezone
         self._accept_within = accept_within
 
@@ -105,7 +108,7 @@ class Changing:
             if remembered is not None:
                 # It may have been started: only its workflow can say what became of it.
                 return Checked(remembered=remembered)
-            return Checked(answer=await _refuse_early(conn, request))
+            return Checked(answer=await _refuse_early(conn, request, self._policy))
 
     async def _remember(self, request: ChangeRequest) -> Remembered:
         async with self._database.writing() as conn:
@@ -165,7 +168,7 @@ async def _first_answer(conn: Connection, found: FoundClaim, request: ChangeRequ
     return _answer(request.order_no, change) if change and change.done else None
 
 
-async def _refuse_early(conn: Connection, request: ChangeRequest) -> ChangeDone | None:
+async def _refuse_early(conn: Connection, request: ChangeRequest, policy: Policy) -> ChangeDone | None:
     """Raise what the opening would refuse; the latest change's answer when the line has that variant by it."""
     state = await orders.load_state(conn, request.order_no)
     if state is None:
@@ -176,7 +179,7 @@ async def _refuse_early(conn: Connection, request: ChangeRequest) -> ChangeDone 
         if answer is not None:
             return answer
     item = await orders.load_item(conn, request.goods_no, request.variant_no)
-    check_change(state, request.line_no, item, request.actor)
+    check_change(state, request.line_no, item, request.actor, policy)
     return None
 
 

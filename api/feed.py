@@ -45,6 +45,7 @@ from api.tokens import Role
 from domain.claims import ClaimKind
 from domain.eligibility import Gates, Possible
 from domain.orders import Line, OrderState
+from domain.policy import Policy
 from domain.refusals import Code, Refusal
 from store import (
     conservation,
@@ -229,13 +230,18 @@ async def get_order(
             raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=order_no)
         fed = await feed_orders.with_buyer(conn, state.order)
         claims = await order_claims.claims_of_order(conn, order_no)
-    return ok(_order_view(state, fed, claims, caller, texts.language_of(request)))
+    return ok(_order_view(state, fed, claims, caller, parts.policy, texts.language_of(request)))
 
 
 def _order_view(
-    state: OrderState, fed: feed_orders.FedOrder, claims: list[order_claims.ClaimSummary], caller: Caller, language: str
+    state: OrderState,
+    fed: feed_orders.FedOrder,
+    claims: list[order_claims.ClaimSummary],
+    caller: Caller,
+    policy: Policy,
+    language: str,
 ) -> OrderView:
-    gates = Gates(state, caller.actor)
+    gates = Gates(state, caller.actor, policy)
     return OrderView(
         order_no=fed.order.order_no,
         member_no=fed.order.member_no,

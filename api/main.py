@@ -28,6 +28,7 @@ from api.quotes import QuoteSigner
 from api.request_log import RequestLog
 from api.storefront import Desk
 from api.temporal import Temporal
+from domain.policy import Policy
 from gateways.payments.port import PaymentGateway
 from settings import Settings
 from store.database import Database
@@ -39,10 +40,11 @@ _ONCE = RetryConfig(max_elapsed_time_millis=1500, max_retries=1)
 """One try per call. Whether a call can be repeated depends on whether it was sent: `api.accepting` decides."""
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, policy: Policy | None = None) -> FastAPI:
     """The API for `settings`, by default those of the process, whose logs it then sets up too.
 
-    It starts, and answers 503, while Postgres or Temporal is away.
+    `policy` is by default the one that the settings name; raises PolicyError for a bad one. The API starts, and answers
+    503, while Postgres or Temporal is away.
     """
     if settings is None:
         settings = configuration.load()
@@ -55,7 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
         redirect_slashes=False,  # a redirect has no envelope, and a storefront's client may not follow it
     )
-    _furnish(app, settings)
+    _furnish(app, settings, policy or bootstrap.policy(settings))
     for router in (storefront.router, feed.router, operators.router, health.router):
         app.include_router(router)
     add_handlers(app)
@@ -66,7 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def _furnish(app: FastAPI, settings: Settings) -> None:
+def _furnish(app: FastAPI, settings: Settings, policy: Policy) -> None:
     """Build what the routes work with. Nothing connects before it is first used."""
     secret = settings.service_secret.get_secret_value()
     database = Database(bootstrap.engine(settings))
@@ -78,7 +80,7 @@ def _furnish(app: FastAPI, settings: Settings) -> None:
     temporal = Temporal(connect)
     acceptance = Acceptance(temporal, settings.task_queue, settings.accept_timeout)
     signer, digester = QuoteSigner(secret, settings.quote_minutes), Digester(secret)
-    app.state.parts = Parts(settings, database)
+    app.state.parts = Parts(settings, database, policy)
     app.state.order_access = OrderAccess(app.state.parts)
     app.state.desk = Desk(
         signer=signer,
@@ -88,11 +90,12 @@ def _furnish(app: FastAPI, settings: Settings) -> None:
             signer,
             digester,
             Vault(secret),
+            policy,
             timezone=settings.timezone,
             accept_within=settings.accept_within,
         ),
         changing=Changing(
-            database, acceptance, digester, timezone=settings.timezone, accept_within=settings.accept_within
+            database, acceptance, digester, policy, timezone=settings.timezone, accept_within=settings.accept_within
         ),
     )
     app.state.console = Console(temporal, settings.task_queue, secret.encode(), settings.accept_timeout)

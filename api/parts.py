@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from domain.policy import Policy
 from settings import Settings
 from store.database import Database
 
@@ -15,6 +16,7 @@ from store.database import Database
 class Parts:
     settings: Settings
     database: Database
+    policy: Policy
 
 
 def parts_of(request: Request) -> Parts:

@@ -14,8 +14,8 @@ from domain.claims import Actor
 from domain.costs import CostKind, CostRow, Costs, Rule, Selection
 from domain.eligibility import check_cancel
 from domain.orders import OrderState, Promotion
+from domain.policy import Policy
 from domain.pricing import price
-from domain.reasons import lookup
 
 _FEES = (CostKind.FEE_CHARGED, CostKind.FEE_RETURNED)
 _DISCOUNTS = (CostKind.DISCOUNT_FORFEITED, CostKind.DISCOUNT_TAKEN_BACK)
@@ -28,6 +28,7 @@ def selection_of(goods: Sequence[SelectedGoods]) -> tuple[Selection, ...]:
 
 def quote(
     signer: QuoteSigner,
+    policy: Policy,
     state: OrderState,
     selection: tuple[Selection, ...],
     reason_code: str,
@@ -36,9 +37,9 @@ def quote(
     language: str,
 ) -> QuoteView:
     """A new quote at `now`, aware UTC. Raises the first refusal of the gates."""
-    why = lookup(reason_code)
-    check_cancel(state, selection, actor)
-    costs = price(state, selection, why.fault, now)
+    why = policy.reason(reason_code, actor)
+    check_cancel(state, selection, actor, policy)
+    costs = price(state, selection, why.fault, now, policy)
     token, terms = signer.offer(state.order.order_no, selection, reason_code, costs, now)
     return QuoteView(
         order_no=state.order.order_no,

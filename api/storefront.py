@@ -45,7 +45,7 @@ from api.tokens import Role
 from domain.eligibility import Gates, Possible, only_whole
 from domain.options import Candidate, candidates
 from domain.orders import Item, Line, LineStatus, Means, OrderState, PaymentStatus
-from domain.reasons import REASONS
+from domain.policy import Policy
 from domain.refusals import Code, Refusal
 from store import clock, feed_orders, orders
 from store.claim_details import load_claim
@@ -99,7 +99,7 @@ async def cancel_popup(
         if state is None:
             raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=body.order_no)
         fed = await feed_orders.with_buyer(conn, state.order)
-    return ok(_popup(state, fed, caller, language))
+    return ok(_popup(state, fed, caller, parts.policy, language))
 
 
 @router.post("/claim/common/claimCalculateCostFO", summary="Quote a cancel", responses=REFUSALS)
@@ -115,7 +115,7 @@ async def calculate_cost(
     if state is None:
         raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=body.order_no)
     selection = selection_of(body.goods)
-    return ok(quote(desk.signer, state, selection, body.reason_code, caller.actor, now, language))
+    return ok(quote(desk.signer, parts.policy, state, selection, body.reason_code, caller.actor, now, language))
 
 
 @router.post("/claim/orderCancel/cancelFO", summary="Cancel", responses=REFUSALS)
@@ -199,9 +199,9 @@ def _checked(key: str | None) -> str | None:
 # --- views ------------------------------------------------------------------------------------------------------------
 
 
-def _popup(state: OrderState, fed: feed_orders.FedOrder, caller: Caller, language: str) -> Popup:
+def _popup(state: OrderState, fed: feed_orders.FedOrder, caller: Caller, policy: Policy, language: str) -> Popup:
     order = state.order
-    gates = Gates(state, caller.actor)
+    gates = Gates(state, caller.actor, policy)
     policies = {group.group_no: group.policy_no for group in order.groups}
     return Popup(
         order_no=order.order_no,
@@ -212,7 +212,8 @@ def _popup(state: OrderState, fed: feed_orders.FedOrder, caller: Caller, languag
         partial_possible=yes_no(not only_whole(state)),
         lines=[_cancellable(state, line, gates, policies[line.group_no], language) for line in order.lines],
         reasons=[
-            ReasonOffered(code=reason.code, name=reason.names[language], fault=reason.fault.value) for reason in REASONS
+            ReasonOffered(code=reason.code, name=reason.names[language], fault=reason.fault.value)
+            for reason in policy.reasons_for(caller.actor)
         ],
         payments=[
             PaymentView(

@@ -25,6 +25,7 @@ from activities.options import OpenChange
 from activities.refusals import from_failure
 from domain.claims import Actor, ClaimKind
 from domain.orders import Item, Order, SaleMethod, SaleStatus
+from domain.policy import Policy
 from settings import Settings
 from store.feed_orders import FedOrder, put_order
 from store.feed_shop import FedMember, put_item, put_member
@@ -57,6 +58,7 @@ class House:
     gateway: httpx.AsyncClient
     sandbox: SandboxProcess
     mailbox: Mailbox
+    policy: Policy
     numbers: Any = field(default_factory=lambda: iter(range(1, 1_000_000)))
 
     # --- the shop ---------------------------------------------------------------------------------------------------
@@ -265,9 +267,18 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    database_url: str, temporal: Client, sandbox: SandboxProcess, task_queue: str, **changes: Any
+    database_url: str,
+    temporal: Client,
+    sandbox: SandboxProcess,
+    task_queue: str,
+    *,
+    policy: Policy | None = None,
+    **changes: Any,
 ) -> AsyncIterator[House]:
-    """A house without a worker: `working` adds one, so that tests can stop and start it."""
+    """A house without a worker: `working` adds one, so that tests can stop and start it.
+
+    `policy` is by default the one that its settings name.
+    """
     mailbox = Mailbox()
     controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
     controller.start()
@@ -295,7 +306,7 @@ async def open_house(
         engine = bootstrap.engine(settings)
         stack.push_async_callback(engine.dispose)
         gateway = await stack.enter_async_context(httpx.AsyncClient(base_url=sandbox.url, timeout=20))
-        yield House(settings, engine, temporal, gateway, sandbox, mailbox)
+        yield House(settings, engine, temporal, gateway, sandbox, mailbox, policy or bootstrap.policy(settings))
 
 
 @asynccontextmanager
@@ -306,7 +317,7 @@ async def working(house: House, **options: Any) -> AsyncIterator[None]:
         gateways = bootstrap.gateways(house.settings)
         channels = bootstrap.channels(house.settings)
         bootstrap.close_later(stack, engine, gateways, channels)
-        serving = bootstrap.activities(house.settings, engine, house.temporal, gateways, channels)
+        serving = bootstrap.activities(house.settings, house.policy, engine, house.temporal, gateways, channels)
         async with bootstrap.worker(house.settings, house.temporal, serving, **options):
             yield
     # Workflows still open leave their coroutines behind. Collected inside ast.parse (pytest's report of a failure),

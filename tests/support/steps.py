@@ -30,12 +30,12 @@ class Steps:
 
     @classmethod
     def of(cls, house: House) -> Steps:
-        planner = NoticePlanner(NoticeTexts(house.settings.timezone))
+        planner = NoticePlanner(NoticeTexts(house.settings.timezone), house.policy)
         pace = bootstrap.pace(house.settings)
         return cls(
-            ClaimActivities(house.engine, pace, planner),
+            ClaimActivities(house.engine, pace, planner, house.policy),
             SettlementActivities(house.engine, planner),
-            OptionActivities(house.engine, pace, planner),
+            OptionActivities(house.engine, pace, planner, house.policy),
             ParkingActivities(house.engine, {}, b"secret"),
             RefundActivities(
                 house.engine,
