@@ -26,7 +26,10 @@ class LegStanding:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`refund` and `extra` in minor units of `currency`; `steps` tells each step's status."""
+    """`refund` and `extra` in minor units of `currency`; `steps` tells each step's status.
+
+    `points` counts the earned points that go with the claim's units and have not been taken back yet.
+    """
 
     claim_no: str
     order_no: str
@@ -39,6 +42,7 @@ class Standing:
     currency: str
     legs: tuple[LegStanding, ...]
     steps: Mapping[Step, StepStatus]
+    points: int = 0
 
     @property
     def final(self) -> bool:

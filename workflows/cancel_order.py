@@ -123,7 +123,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
     async def _give_ours(self, standing: Standing) -> None:
         """Credits, coupons and stock: in one transaction while none of them fails, else each by itself."""
         parts = [step for step in (Step.COUPONS, Step.RESTOCK) if _open(standing, step)]
-        if any(not leg.external and leg.state is LegState.PLANNED for leg in standing.legs):
+        if standing.points or any(not leg.external and leg.state is LegState.PLANNED for leg in standing.legs):
             parts.append(CREDITS)
         try:
             await self._settled(
