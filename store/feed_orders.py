@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.feeding import check_order
 from domain.moving import check_restated
-from domain.orders import Order, OrderState
+from domain.orders import Order, OrderState, Payment
 from domain.refusals import Code, Refusal
 from store import fence
 from store.line_moves import lock_lines, set_statuses
@@ -64,7 +64,7 @@ async def put_order(conn: AsyncConnection, fed: FedOrder) -> None:
 
 
 async def get_order(conn: AsyncConnection, order_no: str) -> FedOrder | None:
-    """The order as it stands; the plans of refunds on its payments are not part of what was fed."""
+    """The order as it stands, in the shape that was fed; see `with_buyer`."""
     state = await load_state(conn, order_no)
     if state is None:
         return None
@@ -72,14 +72,26 @@ async def get_order(conn: AsyncConnection, order_no: str) -> FedOrder | None:
 
 
 async def with_buyer(conn: AsyncConnection, order: Order) -> FedOrder:
+    """The order in the shape that was fed, so that the same fed again is equal to it.
+
+    What claims did to its payments is no part of that: refunds planned, waiting payments closed, extra payments taken.
+    """
     head = (await conn.execute(select(orders).where(orders.c.order_no == order.order_no))).one()
     return FedOrder(
-        order=replace(order, payments=tuple(replace(payment, refunding=0) for payment in order.payments)),
+        order=replace(order, payments=_fed_payments(order)),
         buyer_name=head.buyer_name,
         email=head.email,
         phone=head.phone,
         medium=head.medium,
         password_hash=head.password_hash,
+    )
+
+
+def _fed_payments(order: Order) -> tuple[Payment, ...]:
+    return tuple(
+        replace(payment, refunding=0, refunding_tax_free=0, closed=False)
+        for payment in order.payments
+        if not payment.extra
     )
 
 

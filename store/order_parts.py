@@ -105,6 +105,8 @@ def _group_rows(order: Order) -> list[Mapping[str, Any]]:
             "fee_discount": group.fee_discount,
             "fee_paid": group.fee_paid,
             "coupon_no": group.coupon_no,
+            "surcharge": group.surcharge,
+            "collect": group.collect,
         }
         for position, group in enumerate(order.groups, start=1)
     ]
@@ -124,6 +126,9 @@ def _line_rows(order: Order) -> list[Mapping[str, Any]]:
             "group_no": line.group_no,
             "status": line.status,
             "tax_free": line.tax_free,
+            "gift_of": line.gift_of,
+            "gift_minimum": line.gift_minimum,
+            "earned_points": line.earned_points,
         }
         for line in order.lines
     ]
@@ -138,6 +143,7 @@ def _benefit_rows(order: Order) -> list[Mapping[str, Any]]:
             "promotion": benefit.promotion,
             "amount": benefit.amount,
             "minimum": benefit.minimum,
+            "below_minimum": benefit.below_minimum,
         }
         for position, benefit in enumerate(order.benefits, start=1)
     ]
@@ -163,6 +169,9 @@ def _payment_rows(order: Order) -> list[Mapping[str, Any]]:
             "gateway": payment.gateway,
             "gateway_ref": payment.gateway_ref,
             "partial_cancel": payment.partial_cancel,
+            "tax_free": payment.tax_free,
+            "vat": payment.vat,
+            "expires_at": None if payment.expires_at is None else payment.expires_at.isoformat(),
         }
         for position, payment in enumerate(order.payments, start=1)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, Text, and_, bindparam, func, literal_column, or_, select
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.claims import FINAL, ClaimKind, ClaimStatus
 from domain.costs import CostKind, CouponCause
 from domain.orders import (
+    BelowMinimum,
     Benefit,
     Coupon,
     DeliveryGroup,
@@ -76,22 +78,11 @@ async def load_state(conn: AsyncConnection, order_no: str) -> OrderState | None:
 
 
 async def load_payments(conn: AsyncConnection, order_no: str) -> tuple[Payment, ...]:
+    """The order's payments, those that claims took as extra ones last."""
     found = await conn.execute(
-        select(order_payments).where(order_payments.c.order_no == order_no).order_by(order_payments.c.position)
+        select(*_PAYMENT).where(order_payments.c.order_no == order_no).order_by(order_payments.c.position)
     )
-    return tuple(
-        Payment(
-            payment_no=row.payment_no,
-            means=Means(row.means),
-            amount=row.amount,
-            status=PaymentStatus(row.status),
-            gateway=row.gateway,
-            gateway_ref=row.gateway_ref,
-            partial_cancel=row.partial_cancel,
-            refunding=row.refunding,
-        )
-        for row in found
-    )
+    return tuple(_payment(row._asdict()) for row in found)
 
 
 async def load_items(conn: AsyncConnection, goods_nos: set[str]) -> list[Item]:
@@ -127,11 +118,34 @@ def _line(row: dict[str, Any]) -> Line:
 
 
 def _benefit(row: dict[str, Any], shares: dict[int, int]) -> Benefit:
-    return Benefit(**{**row, "promotion": Promotion(row["promotion"])}, shares=shares)
+    below_minimum = row["below_minimum"]
+    told = {
+        **row,
+        "promotion": Promotion(row["promotion"]),
+        "below_minimum": None if below_minimum is None else BelowMinimum(below_minimum),
+    }
+    return Benefit(**told, shares=shares)
 
 
 def _payment(row: dict[str, Any]) -> Payment:
-    return Payment(**{**row, "means": Means(row["means"]), "status": PaymentStatus(row["status"])})
+    told = {name: value for name, value in row.items() if name not in ("taken_by", "closed_by")}
+    return Payment(
+        **{
+            **told,
+            "means": Means(row["means"]),
+            "status": PaymentStatus(row["status"]),
+            "expires_at": _aware(row["expires_at"]),
+        },
+        closed=row["closed_by"] is not None,
+        extra=row["taken_by"] is not None,
+    )
+
+
+def _aware(at: str | datetime | None) -> datetime | None:
+    """A time as UTC, whether it comes as a column of its own or inside a JSON list."""
+    if at is None:
+        return None
+    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
 
 
 async def _coupons(conn: AsyncConnection, coupon_nos: set[str]) -> dict[str, Coupon]:
@@ -175,8 +189,29 @@ def _standing_claims(row: Any) -> tuple[PriorClaim, ...]:
     )
 
 
+_PAYMENT = tuple(
+    order_payments.c[name]
+    for name in (
+        "payment_no",
+        "means",
+        "amount",
+        "status",
+        "gateway",
+        "gateway_ref",
+        "partial_cancel",
+        "refunding",
+        "tax_free",
+        "vat",
+        "refunding_tax_free",
+        "expires_at",
+        "taken_by",
+        "closed_by",
+    )
+)
+
+
 def _list(name: str, columns: Sequence[Column[Any]], *, where: ColumnElement[bool], by: Sequence[Any]) -> Any:
-    """The rows as one JSON list of objects by column name, in the order of `by`. For numbers, texts and booleans."""
+    """The rows as one JSON list of objects by column name, in the order of `by`. Times become ISO 8601 texts."""
     fields: list[ColumnElement[Any]] = []
     for column in columns:
         fields += [literal_column(f"'{column.name}'"), column]
@@ -205,6 +240,8 @@ def _state_statement() -> Select[Any]:
                 group.fee_discount,
                 group.fee_paid,
                 group.coupon_no,
+                group.surcharge,
+                group.collect,
             ),
             where=group.order_no == order_no,
             by=[group.position],
@@ -222,13 +259,16 @@ def _state_statement() -> Select[Any]:
                 line.group_no,
                 line.status,
                 line.tax_free,
+                line.gift_of,
+                line.gift_minimum,
+                line.earned_points,
             ),
             where=line.order_no == order_no,
             by=[line.line_no],
         ),
         _list(
             "benefits",
-            (benefit.coupon_no, benefit.promotion, benefit.amount, benefit.minimum),
+            (benefit.coupon_no, benefit.promotion, benefit.amount, benefit.minimum, benefit.below_minimum),
             where=benefit.order_no == order_no,
             by=[benefit.position],
         ),
@@ -240,16 +280,7 @@ def _state_statement() -> Select[Any]:
         ),
         _list(
             "payments",
-            (
-                payment.payment_no,
-                payment.means,
-                payment.amount,
-                payment.status,
-                payment.gateway,
-                payment.gateway_ref,
-                payment.partial_cancel,
-                payment.refunding,
-            ),
+            _PAYMENT,
             where=payment.order_no == order_no,
             by=[payment.position],
         ),

@@ -93,7 +93,7 @@ async def open_cancel(
     await fence.lock_order(conn, order_no)
     state = await state_of(conn, order_no)
     selection = tuple(Selection(line_no, quantity) for line_no, quantity in wanted.items())
-    costs = price(state, selection, fault, made.NOW)
+    costs = price(state, selection, fault, made.NOW, made.POLICY)
     new = new_claim(order_no, fault=fault)
     await opening.open_cancel(conn, new, state, take(state, selection), costs)
     return new.claim_no, costs
