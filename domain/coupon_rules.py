@@ -83,7 +83,12 @@ def _forfeited(situation: Situation, benefit: Benefit, touched: Iterable[int]) -
                     line_no=line_no,
                     coupon_no=benefit.coupon_no,
                     quantity=units.taken_quantity,
-                    inputs={"share": share, "ordered": units.line.quantity, "quantity": units.taken_quantity},
+                    inputs={
+                        "share": share,
+                        "ordered": units.line.quantity,
+                        "first": units.taken[0].first,
+                        "quantity": units.taken_quantity,
+                    },
                 )
             )
     return tuple(rows)
@@ -92,9 +97,9 @@ def _forfeited(situation: Situation, benefit: Benefit, touched: Iterable[int]) -
 def _taken_back(situation: Situation, benefit: Benefit, bought: int) -> tuple[CostRow, ...]:
     """The units that stay lose their shares too: from now on they stand at their price without this coupon."""
     rows = []
-    for line_no in sorted(benefit.shares):
+    for line_no, share in sorted(benefit.shares.items()):
         units = situation.lines[line_no]
-        if lost := units.left_share(benefit.shares[line_no]):
+        if lost := units.left_share(share):
             rows.append(
                 CostRow(
                     CostKind.DISCOUNT_TAKEN_BACK,
@@ -103,7 +108,13 @@ def _taken_back(situation: Situation, benefit: Benefit, bought: int) -> tuple[Co
                     line_no=line_no,
                     coupon_no=benefit.coupon_no,
                     quantity=units.left,
-                    inputs={"minimum": benefit.minimum, "bought": bought, "left": units.left},
+                    inputs={
+                        "minimum": benefit.minimum,
+                        "bought": bought,
+                        "share": share,
+                        "ordered": units.line.quantity,
+                        "left": units.left,
+                    },
                 )
             )
     return tuple(rows)

@@ -8,6 +8,7 @@ import pytest
 
 from domain.costs import CostKind, Costs, CouponCause, FreedCoupon
 from domain.orders import Fault, LineStatus, Promotion
+from domain.policy import Returning
 from tests.support.orders import NOW, Story, basket_coupon, goods_coupon, group, line, order
 
 LONG_AGO = NOW - timedelta(days=40)
@@ -43,7 +44,7 @@ def test_below_its_minimum_a_basket_coupon_is_taken_back_and_freed() -> None:
     costs = basket().quote({1: 1})
     assert amounts(costs, CostKind.DISCOUNT_TAKEN_BACK) == [(2, -2_000), (3, -2_000)]
     assert costs.refund == 14_000
-    assert freed(costs) == [FreedCoupon("B1", Promotion.BASKET, CouponCause.BELOW_MINIMUM, restored=True)]
+    assert freed(costs) == [FreedCoupon("B1", Promotion.BASKET, CouponCause.BELOW_MINIMUM, Returning.RESTORE)]
 
 
 def test_exactly_its_minimum_passes() -> None:
@@ -117,7 +118,9 @@ def test_a_coupon_comes_back_when_nothing_that_it_discounted_is_left() -> None:
     made = order(line(1, 10_000, 2), line(2, 5_000), benefits=[goods_coupon("B1", 1, 1_000)])
     story = Story.of(made)
     assert freed(story.cancel({1: 1})) == []
-    assert freed(story.cancel({1: 1})) == [FreedCoupon("B1", Promotion.GOODS, CouponCause.NOTHING_LEFT, restored=True)]
+    assert freed(story.cancel({1: 1})) == [
+        FreedCoupon("B1", Promotion.GOODS, CouponCause.NOTHING_LEFT, Returning.RESTORE)
+    ]
 
 
 def test_a_line_listed_with_nothing_off_does_not_hold_a_coupon_back() -> None:
@@ -145,8 +148,8 @@ def test_shipped_units_lose_the_discount_of_a_coupon_taken_back() -> None:
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        (Fault.CUSTOMER, FreedCoupon("B1", Promotion.BASKET, CouponCause.NOTHING_LEFT, restored=False)),
-        (Fault.SELLER, FreedCoupon("B1", Promotion.BASKET, CouponCause.NOTHING_LEFT, restored=True, valid_days=30)),
+        (Fault.CUSTOMER, FreedCoupon("B1", Promotion.BASKET, CouponCause.NOTHING_LEFT, Returning.FORFEIT)),
+        (Fault.SELLER, FreedCoupon("B1", Promotion.BASKET, CouponCause.NOTHING_LEFT, Returning.EXTEND, valid_days=30)),
     ],
 )
 def test_an_expired_coupon_comes_back_at_the_sellers_fault_alone(fault: Fault, expected: FreedCoupon) -> None:
@@ -158,7 +161,7 @@ def test_an_expired_coupon_comes_back_at_the_sellers_fault_alone(fault: Fault, e
 def test_an_expired_coupon_below_its_minimum_is_reckoned_off_and_lost() -> None:
     costs = basket(expired=True).quote({1: 1})
     assert costs.refund == 14_000
-    assert freed(costs) == [FreedCoupon("B1", Promotion.BASKET, CouponCause.BELOW_MINIMUM, restored=False)]
+    assert freed(costs) == [FreedCoupon("B1", Promotion.BASKET, CouponCause.BELOW_MINIMUM, Returning.FORFEIT)]
 
 
 def test_the_fault_that_counts_is_that_of_the_claim_that_frees_the_coupon() -> None:
@@ -189,7 +192,7 @@ def test_a_shipping_coupon_comes_back_with_its_group() -> None:
     story = Story.of(made)
     assert freed(story.cancel({1: 1})) == []
     assert freed(story.cancel({1: 1})) == [
-        FreedCoupon("S1", Promotion.FREE_SHIPPING, CouponCause.NOTHING_LEFT, restored=True)
+        FreedCoupon("S1", Promotion.FREE_SHIPPING, CouponCause.NOTHING_LEFT, Returning.RESTORE)
     ]
 
 

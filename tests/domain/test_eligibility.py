@@ -11,7 +11,7 @@ from domain.costs import Costs
 from domain.eligibility import Gates, Possible, cancellable, changeable, check_cancel, check_payable, only_whole
 from domain.orders import Held, LineStatus, Means, Order, OrderState, PaymentStatus, PriorClaim
 from domain.refusals import Code, Refusal
-from tests.support.orders import fresh, held_claim, line, option_claim, order, payment, select
+from tests.support.orders import POLICY, fresh, held_claim, line, option_claim, order, payment, select
 
 CUSTOMERS = (Actor.MEMBER, Actor.GUEST)
 
@@ -22,7 +22,7 @@ def state_of(made: Order, *claims: PriorClaim) -> OrderState:
 
 def refused(state: OrderState, wanted: dict[int, int], actor: Actor = Actor.MEMBER) -> Refusal:
     with pytest.raises(Refusal) as caught:
-        check_cancel(state, select(wanted), actor)
+        check_cancel(state, select(wanted), actor, POLICY)
     return caught.value
 
 
@@ -42,14 +42,14 @@ def one(status: LineStatus = LineStatus.PLACED, quantity: int = 3) -> Order:
 @pytest.mark.parametrize("actor", Actor)
 def test_everybody_cancels_a_placed_line(actor: Actor) -> None:
     state = state_of(one())
-    check_cancel(state, select({1: 2}), actor)
-    assert cancellable(state, state.order.lines[0], actor) == Possible(3)
+    check_cancel(state, select({1: 2}), actor, POLICY)
+    assert cancellable(state, state.order.lines[0], actor, POLICY) == Possible(3)
 
 
 @pytest.mark.parametrize("status", [LineStatus.SHIP_INSTRUCTED, LineStatus.SHIP_WAITING])
 def test_the_back_office_also_cancels_until_it_is_shipped(status: LineStatus) -> None:
     state = state_of(one(status))
-    check_cancel(state, select({1: 1}), Actor.BACK_OFFICE)
+    check_cancel(state, select({1: 1}), Actor.BACK_OFFICE, POLICY)
     for actor in CUSTOMERS:
         refusal = refused(state, {1: 1}, actor)
         assert (refusal.code, refusal.reason) == (Code.NOT_CANCELLABLE, "line.status")
@@ -64,13 +64,28 @@ def test_nobody_cancels_what_was_shipped(status: LineStatus, actor: Actor) -> No
     assert refused(state_of(one(status)), {1: 1}, actor).reason == "line.status"
 
 
-def test_an_unpaid_order_is_not_cancelled_yet() -> None:
-    awaiting = state_of(one(LineStatus.AWAITING_DEPOSIT))
-    assert refused(awaiting, {1: 1}).reason == "order.unpaid"
+def unpaid(*, first: LineStatus = LineStatus.AWAITING_DEPOSIT) -> Order:
     payments = [payment("1", 3_000), payment("2", 500, Means.VIRTUAL_ACCOUNT, status=PaymentStatus.WAITING)]
-    waiting = state_of(replace(one(), payments=tuple(payments)))
-    refusal = refused(waiting, {1: 1}, Actor.BACK_OFFICE)
-    assert (refusal.code, refusal.reason, refusal.facts["payment_no"]) == (Code.NOT_CANCELLABLE, "order.unpaid", "2")
+    return replace(one(first), payments=tuple(payments))
+
+
+@pytest.mark.parametrize("actor", Actor)
+def test_an_order_that_waits_for_money_is_cancelled_only_whole(actor: Actor) -> None:
+    state = state_of(unpaid())
+    refusal = refused(state, {1: 3}, actor)
+    assert (refusal.code, refusal.reason, refusal.facts) == (Code.WHOLE_ONLY, "order.unpaid", {"payment_no": "2"})
+    check_cancel(state, select({1: 3, 2: 1}), actor, POLICY)
+
+
+def test_one_line_that_was_shipped_holds_an_order_that_waits_for_money() -> None:
+    refusal = refused(state_of(unpaid(first=LineStatus.SHIPPED)), {2: 1})
+    assert (refusal.code, refusal.reason) == (Code.WHOLE_ONLY, "order.whole_blocked")
+    assert refusal.facts == {"payment_no": "2", "line_no": 1}
+
+
+def test_a_waiting_payment_that_a_claim_has_closed_holds_nothing() -> None:
+    closed = tuple(replace(of, closed=of.status is PaymentStatus.WAITING) for of in unpaid().payments)
+    check_cancel(state_of(replace(unpaid(), payments=closed)), select({1: 1}), Actor.MEMBER, POLICY)
 
 
 # --- units -----------------------------------------------------------------------------------------------------------
@@ -122,7 +137,7 @@ def test_selections_that_make_no_sense(wanted: dict[int, int], reason: str) -> N
 
 def test_a_line_named_twice() -> None:
     with pytest.raises(Refusal) as caught:
-        check_cancel(state_of(one()), [*select({1: 1}), *select({1: 1})], Actor.MEMBER)
+        check_cancel(state_of(one()), [*select({1: 1}), *select({1: 1})], Actor.MEMBER, POLICY)
     assert (caught.value.code, caught.value.reason) == (Code.BAD_VALUE, "line.repeated")
 
 
@@ -134,11 +149,11 @@ def test_free_units_wait_for_an_undecided_claim() -> None:
     refusal = refused(state, {2: 1})
     assert (refusal.code, refusal.reason) == (Code.OTHER_CLAIM_UNDECIDED, "claim.undecided")
     assert refusal.facts == {"claim_no": "C1"}
-    assert why(cancellable(state, state.order.lines[1], Actor.MEMBER)) == ("2005", "claim.undecided")
+    assert why(cancellable(state, state.order.lines[1], Actor.MEMBER, POLICY)) == ("2005", "claim.undecided")
 
 
 def test_a_decided_claim_blocks_nothing() -> None:
-    check_cancel(state_of(one(), held_claim("C1", {1: 1}, final=False)), select({1: 2, 2: 1}), Actor.MEMBER)
+    check_cancel(state_of(one(), held_claim("C1", {1: 1}, final=False)), select({1: 2, 2: 1}), Actor.MEMBER, POLICY)
 
 
 def test_a_line_being_changed_is_not_cancelled_but_the_others_are() -> None:
@@ -146,11 +161,11 @@ def test_a_line_being_changed_is_not_cancelled_but_the_others_are() -> None:
     refusal = refused(state, {1: 1})
     assert (refusal.code, refusal.reason) == (Code.NOT_CANCELLABLE, "line.changing")
     assert refusal.facts == {"line_no": 1, "claim_no": "C1"}
-    check_cancel(state, select({2: 1}), Actor.MEMBER)
+    check_cancel(state, select({2: 1}), Actor.MEMBER, POLICY)
 
 
 def test_a_line_whose_change_is_through_can_be_cancelled() -> None:
-    check_cancel(state_of(one(), option_claim("C1", {1: 3}, decided=True)), select({1: 3}), Actor.MEMBER)
+    check_cancel(state_of(one(), option_claim("C1", {1: 3}, decided=True)), select({1: 3}), Actor.MEMBER, POLICY)
 
 
 # --- whole or nothing ------------------------------------------------------------------------------------------------
@@ -166,8 +181,8 @@ def test_a_payment_that_cannot_be_returned_in_part_allows_only_the_whole() -> No
     refusal = refused(state, {1: 3})
     assert (refusal.code, refusal.reason, refusal.facts) == (Code.WHOLE_ONLY, "order.whole_only", {"payment_no": "2"})
     assert refused(state, {1: 2, 2: 1}).code is Code.WHOLE_ONLY
-    check_cancel(state, select({1: 3, 2: 1}), Actor.MEMBER)
-    assert [cancellable(state, of, Actor.MEMBER).units for of in state.order.lines] == [3, 1]
+    check_cancel(state, select({1: 3, 2: 1}), Actor.MEMBER, POLICY)
+    assert [cancellable(state, of, Actor.MEMBER, POLICY).units for of in state.order.lines] == [3, 1]
 
 
 def test_then_one_line_that_cannot_be_cancelled_means_that_nothing_can() -> None:
@@ -175,7 +190,7 @@ def test_then_one_line_that_cannot_be_cancelled_means_that_nothing_can() -> None
     refusal = refused(state, {2: 1})
     assert (refusal.code, refusal.reason) == (Code.WHOLE_ONLY, "order.whole_blocked")
     assert refusal.facts == {"payment_no": "2", "line_no": 1}
-    assert why(cancellable(state, state.order.lines[1], Actor.MEMBER)) == ("2006", "order.whole_blocked")
+    assert why(cancellable(state, state.order.lines[1], Actor.MEMBER, POLICY)) == ("2006", "order.whole_blocked")
     assert refused(state, {1: 3, 2: 1}).reason == "line.status"
 
 
@@ -199,7 +214,7 @@ def test_units_before_an_undecided_claim_before_the_whole() -> None:
 @pytest.mark.parametrize("status", LineStatus)
 def test_only_a_placed_line_changes(status: LineStatus, actor: Actor) -> None:
     state = state_of(one(status))
-    possible = changeable(state, state.order.lines[0], actor)
+    possible = changeable(state, state.order.lines[0], actor, POLICY)
     if status is LineStatus.PLACED:
         assert possible == Possible(3)
     else:
@@ -208,7 +223,7 @@ def test_only_a_placed_line_changes(status: LineStatus, actor: Actor) -> None:
 
 def test_all_units_left_change() -> None:
     state = state_of(one(), held_claim("C1", {1: 2}))
-    assert changeable(state, state.order.lines[0], Actor.MEMBER) == Possible(1)
+    assert changeable(state, state.order.lines[0], Actor.MEMBER, POLICY) == Possible(1)
 
 
 @pytest.mark.parametrize(
@@ -223,32 +238,58 @@ def test_all_units_left_change() -> None:
 )
 def test_a_line_with_units_in_a_claim_that_is_not_final_does_not_change(claim: PriorClaim, reason: str) -> None:
     state = state_of(one(), claim)
-    possible = changeable(state, state.order.lines[0], Actor.MEMBER)
+    possible = changeable(state, state.order.lines[0], Actor.MEMBER, POLICY)
     assert why(possible) == ("2001", reason)
     assert possible.why_not is not None
     assert possible.why_not.facts["claim_no"] == "C1"
-    assert changeable(state, state.order.lines[1], Actor.MEMBER) == Possible(1)
+    assert changeable(state, state.order.lines[1], Actor.MEMBER, POLICY) == Possible(1)
 
 
 # --- payable ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("refund", "extra", "account", "reason"), [(0, 1, False, "payment.extra"), (1, 0, True, "payment.account")]
-)
-def test_a_claim_that_needs_a_payment_or_an_account_is_only_quoted(
-    refund: int, extra: int, account: bool, reason: str
-) -> None:
+def not_payable(costs: Costs, *, payment: int | None = None, quoted: bool = False, account: bool = False) -> Refusal:
     with pytest.raises(Refusal) as caught:
-        check_payable(Costs("KRW", (), (), (), refund, extra, account))
-    assert (caught.value.code, caught.value.reason) == (Code.PAYMENT_NEEDED, reason)
+        check_payable(costs, payment=payment, quoted=quoted, account=account)
+    return caught.value
+
+
+EXTRA = Costs("KRW", (), (), (), 0, 700, needs_account=False)
+ACCOUNT = Costs("KRW", (), (), (), 700, 0, needs_account=True)
+ORDINARY = Costs("KRW", (), (), (), 1_000, 0, needs_account=False)
+
+
+def test_an_extra_payment_needs_a_quote_and_exactly_its_amount() -> None:
+    missing = not_payable(EXTRA, quoted=True)
+    assert (missing.code, missing.reason, missing.facts) == (
+        Code.PAYMENT_NEEDED,
+        "payment.extra",
+        {"extra": 700, "currency": "KRW"},
+    )
+    unquoted = not_payable(EXTRA, payment=700)
+    assert (unquoted.code, unquoted.reason) == (Code.PAYMENT_NEEDED, "payment.needs_quote")
+    for amount in (699, 701, 0):
+        other = not_payable(EXTRA, payment=amount, quoted=True)
+        assert (other.code, other.reason, other.facts["offered"]) == (Code.BAD_VALUE, "payment.other_amount", amount)
+    check_payable(EXTRA, payment=700, quoted=True, account=False)
+
+
+def test_a_payment_that_nobody_asked_for_is_refused() -> None:
+    refusal = not_payable(ORDINARY, payment=1, quoted=True)
+    assert (refusal.code, refusal.reason) == (Code.BAD_VALUE, "payment.not_needed")
+
+
+def test_a_refund_to_a_virtual_account_needs_an_account() -> None:
+    refusal = not_payable(ACCOUNT)
+    assert (refusal.code, refusal.reason) == (Code.PAYMENT_NEEDED, "payment.account")
+    check_payable(ACCOUNT, payment=None, quoted=False, account=True)
 
 
 def test_any_other_claim_is_payable() -> None:
-    check_payable(Costs("KRW", (), (), (), 1_000, 0, needs_account=False))
+    check_payable(ORDINARY, payment=None, quoted=False, account=False)
 
 
 def test_gates_answer_for_every_line_alike() -> None:
     state = state_of(one(), held_claim("C1", {1: 1}))
-    gates = Gates(state, Actor.MEMBER)
+    gates = Gates(state, Actor.MEMBER, POLICY)
     assert [gates.cancellable(of) for of in state.order.lines] == [Possible(2), Possible(1)]

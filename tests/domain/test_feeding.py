@@ -63,7 +63,7 @@ def test_one_shipping_coupon_may_ship_several_groups() -> None:
         (replace(GOOD, payments=(replace(CARD, amount=-1),)), "payment.amount", "1"),
         *[
             (replace(GOOD, benefits=(replace(GOODS, promotion=kind), BASKET)), "coupon.kind", "B1")
-            for kind in (Promotion.DOUBLE, Promotion.FREE_SHIPPING, Promotion.FREE_RETURN)
+            for kind in (Promotion.FREE_SHIPPING, Promotion.FREE_RETURN)
         ],
         (replace(GOOD, benefits=(replace(GOODS, shares={}), BASKET)), "coupon.no_shares", "B1"),
         (replace(GOOD, benefits=(replace(GOODS, shares={1: 500, 2: 500}), BASKET)), "coupon.one_line", "B1"),

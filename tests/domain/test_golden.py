@@ -11,20 +11,22 @@ from pathlib import Path
 import pytest
 
 from domain.claims import Actor, LegState
-from domain.costs import CostKind, CostRow, Costs, FreedCoupon, Rule
+from domain.costs import CostKind, CostRow, Costs, FreedCoupon, PlannedLeg, Rule
 from domain.eligibility import check_cancel, check_payable
 from domain.orders import Fault, Means
-from domain.pricing import price
+from domain.policy import Allocation, Policy, Returning
 from domain.quotes import QuoteTerms, check_request, check_terms, fingerprint
-from domain.reasons import REASONS, lookup
 from domain.refusals import Refusal
+from tests.support.explained import check_explained
 from tests.support.golden import (
     DIRECTORY,
     AnyStep,
     Asked,
     Cancel,
     Case,
+    ChangePolicy,
     CouponEnd,
+    Decide,
     Golden,
     GoldenError,
     Move,
@@ -35,12 +37,12 @@ from tests.support.golden import (
     Step,
     Undo,
     load,
+    overriding,
 )
 from tests.support.orders import Story, option_claim, select
 
 GOLDEN = load()
 QUOTE_LIFE = timedelta(minutes=30)
-RENEWED_DAYS = 30
 LEGS = {Stage.UNDECIDED: LegState.PLANNED, Stage.PENDING: LegState.PENDING, Stage.DONE: LegState.SETTLED}
 
 
@@ -54,7 +56,7 @@ class Teller:
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._story = Story.of(case.order(), expiries=case.expires)
+        self._story = Story.of(case.order(), expiries=case.expires, policy=overriding(case.policy))
         self._quotes: dict[str, QuoteTerms] = {}
 
     def tell(self) -> None:
@@ -73,8 +75,12 @@ class Teller:
                 self._ask(step, where, lambda: self._quote(step))
             case Cancel():
                 self._ask(step, where, lambda: self._cancel(step))
+            case Decide():
+                self._story.decide(step.decide)
             case Undo():
                 self._story.undo(step.undo)
+            case ChangePolicy():
+                self._story.policy = overriding(step.policy)
             case Move():
                 self._move(step)
             case OptionChange():
@@ -82,7 +88,7 @@ class Teller:
 
     def _ask(self, step: Quote | Cancel, where: str, act: Callable[[], Costs]) -> None:
         try:
-            came = _priced(act(), step)
+            came = _priced(act(), step, self._story.policy)
         except Refusal as refusal:
             facts = {name: refusal.facts.get(name) for name in step.facts}
             came = {"refused": f"{refusal.code.value} {refusal.reason}", "facts": facts}
@@ -92,15 +98,15 @@ class Teller:
 
     def _quote(self, step: Quote) -> Costs:
         wanted = self._selected(step)
-        fault = _fault(step)
-        check_cancel(self._story.state, select(wanted), self._actor(step))
+        fault = self._fault(step)
+        check_cancel(self._story.state, select(wanted), self._actor(step), self._story.policy)
         costs = self._story.quote(wanted, fault, step.at)
         if step.token:
             self._quotes[step.token] = QuoteTerms(
                 nonce=step.token,
                 order_no=self._story.state.order.order_no,
                 selection=select(wanted),
-                reason_code=_reason_code(step),
+                reason_code=self._reason_code(step),
                 quoted_at=step.at,
                 expires_at=step.at + QUOTE_LIFE,
                 refund=costs.refund,
@@ -111,23 +117,27 @@ class Teller:
 
     def _cancel(self, step: Cancel) -> Costs:
         """The gates in the order in which the opening of a claim asks them, then the claim itself."""
-        state, wanted, fault = self._story.state, self._selected(step), _fault(step)
+        state, wanted, fault = self._story.state, self._selected(step), self._fault(step)
         terms = self._quotes[step.token] if step.token else None
         if terms:
-            check_request(terms, state.order.order_no, select(wanted), _reason_code(step))
-        check_cancel(state, select(wanted), self._actor(step))
+            check_request(terms, state.order.order_no, select(wanted), self._reason_code(step))
+        check_cancel(state, select(wanted), self._actor(step), self._story.policy)
         priced_at = terms.quoted_at if terms else step.at
-        costs = price(state, select(wanted), fault, priced_at)
+        costs = self._story.quote(wanted, fault, priced_at)
         if terms:
             check_terms(terms, costs, step.at)
-        provided = {Provided.PAYMENT: costs.extra > 0, Provided.ACCOUNT: costs.needs_account}
-        if step.provides is None:
-            check_payable(costs)
-        else:
-            assert provided[step.provides], f"a {step.provides} is provided and not needed"
+        self._check_payable(step, costs)
         return self._story.cancel(
             wanted, fault, at=priced_at, decided=step.stage is not Stage.UNDECIDED, legs=LEGS[step.stage]
         )
+
+    def _check_payable(self, step: Cancel, costs: Costs) -> None:
+        needed = {Provided.PAYMENT: costs.extra > 0, Provided.ACCOUNT: costs.needs_account}
+        if step.provides is not None:
+            assert needed[step.provides], f"a {step.provides} is provided and not needed"
+        pays = costs.extra if step.provides is Provided.PAYMENT else step.pays
+        quoted = step.token is not None or step.provides is Provided.PAYMENT
+        check_payable(costs, payment=pays, quoted=quoted, account=step.provides is Provided.ACCOUNT)
 
     def _move(self, step: Move) -> None:
         state = self._story.state
@@ -150,21 +160,19 @@ class Teller:
     def _actor(self, step: Asked) -> Actor:
         return step.by or (Actor.GUEST if self._case.guest else Actor.MEMBER)
 
+    def _reason_code(self, step: Asked) -> str:
+        """The reason given, else the shop's first one at that fault; change of mind when nothing is said."""
+        fault = step.fault or Fault.CUSTOMER
+        return step.reason or next(reason.code for reason in self._story.policy.reasons if reason.fault is fault)
+
+    def _fault(self, step: Asked) -> Fault:
+        return self._story.policy.reason(self._reason_code(step), self._actor(step)).fault
+
     def _check_books(self, step: Step, where: str) -> None:
         books = self._story.books()
         assert books.difference == 0, where
         stated = step.books.model_dump(exclude_none=True)
         assert {name: amount for name, amount in asdict(books).items() if name in stated} == stated, where
-
-
-def _reason_code(step: Asked) -> str:
-    """The reason given, else the shop's first one at that fault; change of mind when nothing is said."""
-    fault = step.fault or Fault.CUSTOMER
-    return step.reason or next(reason.code for reason in REASONS if reason.fault is fault)
-
-
-def _fault(step: Asked) -> Fault:
-    return lookup(_reason_code(step)).fault
 
 
 # --- what came, in the words of a case -------------------------------------------------------------------------------
@@ -177,30 +185,43 @@ def _expected(step: Asked) -> dict[str, object]:
         "refund": step.refund or 0,
         "extra": step.extra or 0,
         "coupons": step.coupons,
+        "gifts": step.gifts,
+        "points": step.points,
+        "closed": step.closed,
+        "valid_days": step.valid_days,
         "account": step.account,
     }
-    if step.rows is not None:
-        expected["rows"] = step.rows
-    if step.legs is not None:
-        expected["legs"] = step.legs
-    return expected
+    told = {"rows": step.rows, "legs": step.legs, "tax_free": step.tax_free, "vat": step.vat}
+    return expected | {name: value for name, value in told.items() if value is not None}
 
 
-def _priced(costs: Costs, step: Asked) -> dict[str, object]:
-    """Totals, coupons and account always; rows and legs where the case tells them, their sums in any case."""
-    assert sum(row.amount for row in costs.rows) == costs.refund - costs.extra
-    assert sum(leg.amount for leg in costs.legs) == costs.refund
+def _priced(costs: Costs, step: Asked, policy: Policy) -> dict[str, object]:
+    """Rows, legs and tax parts where the case tells them, all the rest always; and that the explanation adds up."""
+    check_explained(costs)
+    assert costs.policy_version == policy.version
     came: dict[str, object] = {
         "refund": costs.refund,
         "extra": costs.extra,
-        "coupons": {freed.coupon_no: _end(freed) for freed in costs.coupons},
+        "coupons": {freed.coupon_no: _end(freed, policy) for freed in costs.coupons},
+        "gifts": {gift.line_no: gift.quantity for gift in costs.gifts},
+        "points": {points.line_no: points.amount for points in costs.points},
+        "closed": list(costs.closed),
+        "valid_days": _by_payment(costs, lambda leg: leg.valid_days),
         "account": costs.needs_account,
     }
     if step.rows is not None:
         came["rows"] = _by_name(costs.rows)
     if step.legs is not None:
-        came["legs"] = {leg.payment_no: leg.amount for leg in costs.legs}
+        came["legs"] = _by_payment(costs, lambda leg: leg.amount)
+    if step.tax_free is not None:
+        came["tax_free"] = _by_payment(costs, lambda leg: leg.tax_free)
+    if step.vat is not None:
+        came["vat"] = _by_payment(costs, lambda leg: leg.vat)
     return came
+
+
+def _by_payment(costs: Costs, of: Callable[[PlannedLeg], int | None]) -> dict[str, int]:
+    return {leg.payment_no: value for leg in costs.legs if (value := of(leg)) is not None}
 
 
 def _by_name(rows: tuple[CostRow, ...]) -> dict[str, int]:
@@ -210,19 +231,25 @@ def _by_name(rows: tuple[CostRow, ...]) -> dict[str, int]:
 
 
 def _name(row: CostRow) -> str:
-    """``goods 1``, ``discount_forfeited 1 B1``, ``fee_charged G1``; of a fee given back also the rule."""
-    rule = row.rule if row.kind is CostKind.FEE_RETURNED else None
+    """``goods 1``, ``discount_forfeited 1 B1``, ``fee_charged G1``; of a gift and a fee given back also the rule."""
+    rule = row.rule if row.kind is CostKind.FEE_RETURNED or row.rule is Rule.GIFT else None
     parts = (row.kind, row.line_no, row.group_no, row.coupon_no, rule)
     return " ".join(str(part) for part in parts if part is not None)
 
 
-def _end(freed: FreedCoupon) -> CouponEnd:
-    if not freed.restored:
-        return CouponEnd.LOST
-    if freed.valid_days is None:
-        return CouponEnd.RETURNED
-    assert freed.valid_days == RENEWED_DAYS
-    return CouponEnd.RENEWED
+ENDS = {
+    Returning.RESTORE: CouponEnd.RETURNED,
+    Returning.EXTEND: CouponEnd.RENEWED,
+    Returning.REISSUE: CouponEnd.REISSUED,
+    Returning.FORFEIT: CouponEnd.LOST,
+}
+
+
+def _end(freed: FreedCoupon, policy: Policy) -> CouponEnd:
+    end = ENDS[freed.returning]
+    renewed = end in (CouponEnd.RENEWED, CouponEnd.REISSUED)
+    assert freed.valid_days == (policy.coupons.extension_days if renewed else None)
+    return end
 
 
 # --- the collection --------------------------------------------------------------------------------------------------
@@ -231,14 +258,16 @@ def _end(freed: FreedCoupon) -> CouponEnd:
 def test_every_kind_rule_means_and_currency_is_told() -> None:
     steps = [step for golden in GOLDEN for step in golden.case.steps if isinstance(step, Asked)]
     words = {word for step in steps for key in step.rows or {} for word in key.split(" ")}
-    assert words >= {kind.value for kind in CostKind} | {Rule.GROUP_CANCELLED, Rule.SHIPPING_THRESHOLD}
+    shipping = {Rule.GROUP_CANCELLED, Rule.SHIPPING_THRESHOLD, Rule.REMOTE_SURCHARGE}
+    assert words >= {kind.value for kind in CostKind} | shipping | {Rule.GIFT}
     paid = {one.means for golden in GOLDEN for one in golden.case.order().payments}
     assert paid == set(Means)
     assert {end for step in steps for end in step.coupons.values()} == set(CouponEnd)
+    assert {overriding(golden.case.policy).refund.allocation for golden in GOLDEN} == set(Allocation)
     assert {golden.case.currency for golden in GOLDEN} == {"KRW", "JPY", "USD", "EUR", "KWD"}
     codes = {step.refused.split(" ")[0] for step in steps if step.refused}
     assert codes == {"1002", "2001", "2002", "2003", "2005", "2006", "2007"}
-    assert len(GOLDEN) >= 60
+    assert len(GOLDEN) >= 160
 
 
 def test_the_example_of_the_description_holds(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from domain.eligibility import Gates, check_cancel
 from domain.feeding import check_order
 from domain.orders import Fault, OrderState
 from domain.pricing import price
-from tests.support.orders import NOW, basket_coupon, fresh, goods_coupon, group, held_claim, line, order, select
+from tests.support.orders import NOW, POLICY, basket_coupon, fresh, goods_coupon, group, held_claim, line, order, select
 
 
 def calls(run: Callable[[], object]) -> int:
@@ -49,9 +49,9 @@ def big(size: int) -> OrderState:
 def everything(state: OrderState) -> None:
     wanted = select({of.line_no: 1 for of in state.order.lines})
     check_order(state.order)
-    check_cancel(state, wanted, Actor.MEMBER)
-    price(state, wanted, Fault.CUSTOMER, NOW)
-    gates = Gates(state, Actor.MEMBER)
+    check_cancel(state, wanted, Actor.MEMBER, POLICY)
+    price(state, wanted, Fault.CUSTOMER, NOW, POLICY)
+    gates = Gates(state, Actor.MEMBER, POLICY)
     for of in state.order.lines:
         gates.cancellable(of)
         gates.changeable(of)

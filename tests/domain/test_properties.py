@@ -12,7 +12,7 @@ from domain.feeding import check_order
 from domain.orders import Fault
 from domain.refusals import Refusal
 from tests.domain.reference import Reference
-from tests.support.orders import FAULTS, Story, partial_cancels, select, stories
+from tests.support.orders import FAULTS, POLICY, Story, partial_cancels, select, stories
 
 LEG_STATES = st.sampled_from([state for state in LegState if state is not LegState.VOID])
 """Wherever the legs of a claim that stands may be."""
@@ -21,7 +21,7 @@ LEG_STATES = st.sampled_from([state for state in LegState if state is not LegSta
 def possible(story: Story, data: st.DataObject, fault: Fault) -> dict[int, int]:
     """Some units left; all of them where rounding allows only the whole."""
     wanted = data.draw(partial_cancels(story.units_left()))
-    check_cancel(story.state, select(wanted), Actor.MEMBER)
+    check_cancel(story.state, select(wanted), Actor.MEMBER, POLICY)
     try:
         story.quote(wanted, fault)
     except Refusal as refusal:

@@ -9,10 +9,10 @@ import pytest
 
 from domain.costs import Costs
 from domain.orders import Fault
+from domain.policy import Returning
 from domain.quotes import QuoteTerms, check_request, check_terms, fingerprint
-from domain.reasons import REASONS, lookup
 from domain.refusals import Code, Refusal
-from tests.support.orders import NOW, Story, basket_coupon, line, order, select
+from tests.support.orders import NOW, POLICY, Story, basket_coupon, line, order, select
 
 ORDER = order(line(1, 10_000, 3), line(2, 5_000), benefits=[basket_coupon("B1", {1: 3_000, 2: 500}, minimum=30_000)])
 COSTS = Story.of(ORDER).quote({1: 1, 2: 1})
@@ -46,7 +46,7 @@ def test_the_same_amounts_in_time_are_kept() -> None:
         replace(COSTS, extra=1),
         replace(COSTS, legs=(replace(COSTS.legs[0], payment_no="2"),)),
         replace(COSTS, rows=COSTS.rows[1:]),
-        replace(COSTS, coupons=(replace(COSTS.coupons[0], restored=False),)),
+        replace(COSTS, coupons=(replace(COSTS.coupons[0], returning=Returning.FORFEIT),)),
         replace(COSTS, currency="USD"),
     ],
 )
@@ -87,12 +87,12 @@ def test_the_lines_may_be_named_in_any_order() -> None:
 
 
 def test_a_reason_says_at_whose_fault() -> None:
-    assert [lookup(code).fault for code in ("10", "20", "30")] == [Fault.CUSTOMER] * 3
-    assert [lookup(code).fault for code in ("50", "60", "70")] == [Fault.SELLER] * 3
-    assert all(set(reason.names) == {"ko", "en"} for reason in REASONS)
+    assert [POLICY.reason(code).fault for code in ("10", "20", "30")] == [Fault.CUSTOMER] * 3
+    assert [POLICY.reason(code).fault for code in ("50", "60", "70")] == [Fault.SELLER] * 3
+    assert all(set(reason.names) == {"ko", "en"} for reason in POLICY.reasons)
 
 
 def test_an_unknown_reason() -> None:
     with pytest.raises(Refusal) as caught:
-        lookup("40")
+        POLICY.reason("40")
     assert (caught.value.code, caught.value.reason) == (Code.BAD_VALUE, "reason.unknown")

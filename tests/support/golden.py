@@ -6,8 +6,8 @@ Amounts are integer minor units of the case's currency; times are aware.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -29,9 +29,10 @@ from pydantic import (
 from domain.claims import Actor
 from domain.costs import CostKind
 from domain.feeding import check_order
-from domain.orders import Benefit, Fault, LineStatus, Means, Order, PaymentStatus
+from domain.orders import BelowMinimum, Benefit, Fault, Line, LineStatus, Means, Order, PaymentStatus, Promotion
+from domain.policy import Policy
 from domain.refusals import Code, Refusal
-from tests.support.orders import NOW, basket_coupon, goods_coupon, group, line, order, payment, total
+from tests.support.orders import NOW, POLICY, gift, group, line, order, payment, total
 
 DIRECTORY = Path(__file__).parent.parent / "golden"
 
@@ -57,10 +58,22 @@ def _short(name: str) -> BeforeValidator:
 
 
 class LineForm(Form):
-    price: Amount
+    """`gift_of` (a line) or `gift_from` (an amount) makes it a gift, which has no price."""
+
+    price: Amount = 0
     quantity: Amount = 1
     group: str = "G1"
     status: LineStatus = LineStatus.PLACED
+    tax_free: bool = False
+    points: Amount = 0
+    gift_of: Number | None = None
+    gift_from: Amount | None = None
+
+    @model_validator(mode="after")
+    def _gift_or_goods(self) -> Self:
+        if self.gift_of is None and self.gift_from is None and not self.price:
+            raise ValueError("a line needs its price, or gift_of or gift_from")
+        return self
 
 
 class GroupForm(Form):
@@ -69,29 +82,36 @@ class GroupForm(Form):
     paid: Amount = 0
     discount: Amount = 0
     coupon: str | None = None
+    surcharge: Amount = 0
+    collect: bool = False
 
 
 class CouponForm(Form):
-    """Shares by line number, of a coupon of one line (`goods`) or of one over several (`basket`)."""
+    """Shares by line number, of a coupon of one line (`goods`, `double`) or of one over several (`basket`)."""
 
     goods: dict[Number, Amount] | None = None
+    double: dict[Number, Amount] | None = None
     basket: dict[Number, Amount] | None = None
     minimum: Amount = 0
+    below_minimum: BelowMinimum | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.goods is None) == (self.basket is None):
-            raise ValueError("a coupon is either goods or basket")
-        if self.goods is not None and len(self.goods) != 1:
-            raise ValueError("a goods coupon is of one line")
+        if sum(kind is not None for kind in (self.goods, self.double, self.basket)) != 1:
+            raise ValueError("a coupon is either goods, double or basket")
         return self
 
 
 class PaymentForm(Form):
+    """`expires`: when mileage would have expired. `tax_free` and `vat`: the parts that its gateway was told."""
+
     amount: Amount
     means: Means | None = None
     status: PaymentStatus = PaymentStatus.PAID
     partial: bool = True
+    tax_free: Amount | None = None
+    vat: Amount | None = None
+    expires: AwareDatetime | None = None
 
 
 # --- the steps -------------------------------------------------------------------------------------------------------
@@ -106,7 +126,7 @@ class Stage(StrEnum):
 
 
 class Provided(StrEnum):
-    """What the customer brings beside the wish to cancel."""
+    """What the customer brings beside the wish to cancel: exactly the payment just quoted, or an account."""
 
     PAYMENT = "payment"
     ACCOUNT = "account"
@@ -117,6 +137,7 @@ class CouponEnd(StrEnum):
 
     RETURNED = "returned"
     RENEWED = "renewed"
+    REISSUED = "reissued"
     LOST = "lost"
 
 
@@ -141,6 +162,10 @@ def _known_kind(key: str) -> str:
 RowKey = Annotated[str, BeforeValidator(_known_kind)]
 
 
+PRICED = frozenset({"rows", "legs", "tax_free", "vat", "valid_days", "coupons", "gifts", "points", "closed", "account"})
+"""What may be expected beside an amount."""
+
+
 class Asked(Step):
     """What a quote and a cancel have in common: who asks when, and what must come of it."""
 
@@ -154,7 +179,13 @@ class Asked(Step):
     extra: Annotated[int, Field(strict=True, gt=0)] | None = None
     rows: dict[RowKey, Number] | None = None
     legs: dict[str, Amount] | None = None
+    tax_free: dict[str, Amount] | None = None
+    vat: dict[str, Amount] | None = None
+    valid_days: dict[str, Amount] = {}
     coupons: dict[str, CouponEnd] = {}
+    gifts: dict[Number, Amount] = {}
+    points: dict[Number, Amount] = {}
+    closed: list[str] = []
     account: bool = False
     refused: Annotated[str, Field(pattern=r"^\d{4} [a-z_]+\.[a-z_]+$")] | None = None
     facts: dict[str, int | str] = {}
@@ -163,7 +194,7 @@ class Asked(Step):
     def _one_outcome(self) -> Self:
         if sum(outcome is not None for outcome in (self.refund, self.extra, self.refused)) != 1:
             raise ValueError("exactly one of refund, extra and refused must be expected")
-        priced = {"rows", "legs", "coupons", "account"} & self.model_fields_set
+        priced = PRICED & self.model_fields_set
         if self.refused is not None and priced:
             raise ValueError(f"a refused step has no {', '.join(sorted(priced))}")
         if self.refused is None and self.facts:
@@ -193,6 +224,15 @@ class Cancel(Asked):
     cancel: Selected
     stage: Stage = Stage.DONE
     provides: Provided | None = None
+    pays: Amount | None = None
+
+
+class Decide(Step):
+    decide: str
+
+
+class ChangePolicy(Step):
+    policy: dict[str, Any]
 
 
 class Undo(Step):
@@ -208,7 +248,7 @@ class OptionChange(Step):
     stage: Stage = Stage.DONE
 
 
-_STEPS = ("quote", "cancel", "undo", "move", "option_change")
+_STEPS = ("quote", "cancel", "decide", "undo", "move", "option_change", "policy")
 
 
 def _kind_of_step(raw: object) -> str | None:
@@ -218,9 +258,11 @@ def _kind_of_step(raw: object) -> str | None:
 AnyStep = Annotated[
     Annotated[Quote, Tag("quote")]
     | Annotated[Cancel, Tag("cancel")]
+    | Annotated[Decide, Tag("decide")]
     | Annotated[Undo, Tag("undo")]
     | Annotated[Move, Tag("move")]
-    | Annotated[OptionChange, Tag("option_change")],
+    | Annotated[OptionChange, Tag("option_change")]
+    | Annotated[ChangePolicy, Tag("policy")],
     Discriminator(
         _kind_of_step,
         custom_error_type="step",
@@ -236,6 +278,7 @@ class Case(Form):
     name: Annotated[str, Field(min_length=10)]
     currency: str = "KRW"
     guest: bool = False
+    policy: dict[str, Any] = {}
     lines: dict[Number, Annotated[LineForm, _short("price")]]
     groups: dict[str, GroupForm] = {"G1": GroupForm()}
     coupons: dict[str, CouponForm] = {}
@@ -249,7 +292,10 @@ class Case(Form):
         if unknown := set(self.expires) - coupons:
             raise ValueError(f"expires names {', '.join(sorted(unknown))}, no coupon of the order")
         quoted: set[str] = set()
+        overriding(self.policy)
         for step in self.steps:
+            if isinstance(step, ChangePolicy):
+                overriding(step.policy)
             if isinstance(step, Quote) and step.token:
                 quoted.add(step.token)
             if isinstance(step, Cancel) and step.token and step.token not in quoted:
@@ -261,16 +307,11 @@ class Case(Form):
 
     def order(self) -> Order:
         """The order told; one card paid for it unless `payments` say otherwise."""
-        lines = tuple(
-            line(number, of.price, of.quantity, group=of.group, status=of.status) for number, of in self.lines.items()
-        )
-        groups = [
-            group(number, fee=of.fee, free_from=of.free_from, paid=of.paid, discount=of.discount, coupon=of.coupon)
-            for number, of in self.groups.items()
-        ]
+        lines = tuple(_line(number, of) for number, of in self.lines.items())
+        groups = [group(number, **of.model_dump()) for number, of in self.groups.items()]
         benefits = [_benefit(number, of) for number, of in self.coupons.items()]
         payments = [
-            payment(number, of.amount, of.means or Means(number), status=of.status, partial=of.partial)
+            payment(number, of.amount, of.means or Means(number), **of.model_dump(exclude={"amount", "means"}))
             for number, of in self.payments.items()
         ]
         return order(
@@ -283,11 +324,27 @@ class Case(Form):
         )
 
 
+def _line(number: int, of: LineForm) -> Line:
+    if of.gift_of is None and of.gift_from is None:
+        told = of.model_dump(exclude={"price", "quantity", "gift_of", "gift_from"})
+        return line(number, of.price, of.quantity, **told)
+    made = gift(number, of.quantity, of=of.gift_of, minimum=of.gift_from, group=of.group, status=of.status)
+    return replace(made, price=of.price, tax_free=of.tax_free, earned_points=of.points)
+
+
 def _benefit(number: str, of: CouponForm) -> Benefit:
-    if of.goods is not None:
-        ((line_no, amount),) = of.goods.items()
-        return goods_coupon(number, line_no, amount, minimum=of.minimum)
-    return basket_coupon(number, of.basket or {}, minimum=of.minimum)
+    kinds = {Promotion.GOODS: of.goods, Promotion.DOUBLE: of.double, Promotion.BASKET: of.basket}
+    promotion, shares = next((kind, told) for kind, told in kinds.items() if told is not None)
+    return Benefit(number, promotion, sum(shares.values()), of.minimum, dict(shares), of.below_minimum)
+
+
+def overriding(told: Mapping[str, Any]) -> Policy:
+    """The default policy, overridden by what is told of each part. `ValidationError` for what no policy has."""
+    standing = POLICY.model_dump()
+    for part, fields in told.items():
+        merged = isinstance(fields, Mapping) and isinstance(standing.get(part), Mapping)
+        standing[part] = {**standing[part], **fields} if merged else fields
+    return Policy.model_validate(standing)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
