@@ -281,6 +281,18 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "쿠폰 {coupon_no}은(는) 클레임 {claim_no}이(가) 돌려준 것이라 주문 {order_no}에 다시 쓸 수 없습니다.",
         "Claim {claim_no} gave coupon {coupon_no} back: it can't be set back to order {order_no}.",
     ),
+    "stored_means.repeated": (
+        "등록 결제수단 {stored_no}이(가) 두 번 들어 있습니다.",
+        "Stored means {stored_no} is named twice.",
+    ),
+    "stored_means.own": (
+        "등록 결제수단 {stored_no}: 자체 결제수단({means})은 등록할 수 없습니다.",
+        "Stored means {stored_no} is {means}, a credit of the shop's own, which no gateway stores.",
+    ),
+    "stored_means.token": (
+        "등록 결제수단 {stored_no}에는 token이 필요합니다.",
+        "Stored means {stored_no} needs its token: none is stored yet.",
+    ),
     "payment.repeated": ("결제 {payment_no}이(가) 두 번 들어 있습니다.", "Payment {payment_no} is named twice."),
     "payment.amount": (
         "결제 {payment_no}의 금액이 올바르지 않습니다.",

@@ -25,7 +25,10 @@ FEED = "feed"
 
 @dataclass(frozen=True, slots=True)
 class FedMember:
-    """A member with the balances of own credits. A stub, named by an order and not fed yet, has no name."""
+    """A member with the balances of own credits. A stub, named by an order and not fed yet, has no name.
+
+    `points_owed` is never fed: it counts earned points that a claim was to take back and the balance lacked.
+    """
 
     member_no: str
     name: str | None
@@ -33,6 +36,7 @@ class FedMember:
     phone: str | None
     mileage: int
     deposit: int
+    points_owed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ async def put_item(conn: AsyncConnection, item: Item) -> None:
 
 
 async def put_member(conn: AsyncConnection, member: FedMember) -> None:
-    """Write the member; the balances become those given, and the differences are booked."""
+    """Write the member; the balances become those given, and the differences are booked. Points owed stay owed."""
     this = members.c.member_no == member.member_no
     before = await _lock_or_insert(conn, members, {"member_no": member.member_no}, {})
     await conn.execute(
