@@ -11,8 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import Actor, ClaimKind, Direction, LegState, SettledBy
 from domain.conservation import Leg
-from domain.costs import Costs, Selection
+from domain.costs import Costs
+from domain.extra_offers import ExtraOffer
+from domain.gifts import goods_only
 from domain.orders import Fault, Held, Item, Means, Order, OrderState, SaleMethod, SaleStatus
+from domain.policy import Policy
 from domain.pricing import price
 from domain.units import take
 from store import claims, coupons, feed_orders, feed_shop, fence, opening, own_credits, stock, turning_back
@@ -83,19 +86,32 @@ def new_claim(order_no: str, kind: ClaimKind = ClaimKind.CANCEL, *, fault: Fault
         language="ko",
         reason_code="10",
         fault=fault,
+        policy_version=made.POLICY.version,
     )
 
 
 async def open_cancel(
-    conn: AsyncConnection, order_no: str, wanted: Mapping[int, int], *, fault: Fault = Fault.CUSTOMER
+    conn: AsyncConnection,
+    order_no: str,
+    wanted: Mapping[int, int],
+    *,
+    fault: Fault = Fault.CUSTOMER,
+    policy: Policy = made.POLICY,
+    extra_by: Means = Means.CARD,
 ) -> tuple[str, Costs]:
-    """Open a cancel claim of units per line number, at the price that it has now; its number and costs."""
+    """Open a cancel claim of units per line number, at the price that it has now; its number and costs.
+
+    What it costs beyond its refund is to be paid by the means `extra_by`.
+    """
     await fence.lock_order(conn, order_no)
     state = await state_of(conn, order_no)
-    selection = tuple(Selection(line_no, quantity) for line_no, quantity in wanted.items())
-    costs = price(state, selection, fault, made.NOW, made.POLICY)
+    selection = made.select(wanted)
+    costs = price(state, selection, fault, made.NOW, policy)
     new = new_claim(order_no, fault=fault)
-    await opening.open_cancel(conn, new, state, take(state, selection), costs)
+    held = take(state, (*goods_only(state, selection), *costs.gifts))
+    gateway = "sandbox" if extra_by.external else None
+    offer = ExtraOffer(extra_by, costs.extra, gateway) if costs.extra else None
+    await opening.open_cancel(conn, new, state, held, costs, offer)
     return new.claim_no, costs
 
 
