@@ -145,7 +145,7 @@ async def settle(conn: AsyncConnection, claim_no: str) -> None:
 async def give_back(conn: AsyncConnection, claim_no: str) -> None:
     """Its coupons, stock and own credits are back."""
     head = await head_of(conn, claim_no)
-    await coupons.restore(conn, head)
+    await coupons.give_back(conn, head)
     await stock.restock(conn, head)
     await own_credits.give_back(conn, head)
 

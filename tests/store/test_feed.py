@@ -144,7 +144,7 @@ async def test_a_coupon_is_given_back_as_it_was_fed_and_its_changes_are_booked(c
 
 async def test_a_coupon_that_a_claim_gave_back_is_not_set_back_to_that_order(brought: AsyncConnection) -> None:
     claim_no = await _cancelled(brought, {1: 3})
-    await coupons.restore(brought, await shop.head_of(brought, claim_no))
+    await coupons.give_back(brought, await shop.head_of(brought, claim_no))
     with pytest.raises(Refusal) as caught:
         await feed_shop.put_coupon(brought, COUPON)
     assert (caught.value.code, caught.value.reason) == (Code.DUPLICATE, "coupon.given_back")
