@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from functools import cache
 
-from babel.numbers import list_currencies
-
+from domain import currencies
 from domain.orders import Benefit, DeliveryGroup, Line, LineStatus, Means, Order, Payment, PaymentStatus, Promotion
 from domain.refusals import Code, Refusal
 
@@ -40,13 +38,8 @@ def _refuse(reason: str, **facts: str | int | None) -> Refusal:
     return Refusal(Code.BAD_VALUE, reason, **facts)
 
 
-@cache
-def _currencies() -> frozenset[str]:
-    return frozenset(list_currencies())
-
-
 def _check_currency(order: Order) -> None:
-    if order.currency not in _currencies():
+    if not currencies.known(order.currency):
         raise _refuse("order.currency_unknown", currency=order.currency)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import datetime
-from decimal import Decimal
+from functools import cache
 from zoneinfo import ZoneInfo
 
+from babel.core import Locale
 from babel.dates import format_date
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import NumberPattern
 
+from domain import currencies
 from domain.notices import Goods
 from domain.orders import Means
 
@@ -49,9 +52,19 @@ def spoken(language: str) -> str:
 
 
 def money(amount: int, currency: str, language: str) -> str:
-    """`amount`, in minor units of `currency`, as the language writes it: ₩12,000, US$120.00."""
-    exact = Decimal(amount).scaleb(-get_currency_precision(currency))
-    return format_currency(exact, currency, locale=language)
+    """`amount`, in minor units of `currency`, as the language writes it: ₩12,000, US$120.00. No decimal is left out."""
+    exact = currencies.to_major(amount, currency)
+    pattern = _pattern(language, currencies.exponent(currency))
+    told: str = pattern.apply(exact, language, currency=currency, currency_digits=False)
+    return told
+
+
+@cache
+def _pattern(language: str, decimals: int) -> NumberPattern:
+    """The language's way to write money, with as many decimals as the minor unit has; CLDR would drop some."""
+    pattern: NumberPattern = copy(Locale.parse(language).currency_formats["standard"])
+    pattern.frac_prec = (decimals, decimals)
+    return pattern
 
 
 def day(at: datetime, zone: ZoneInfo, language: str) -> str:

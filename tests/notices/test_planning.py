@@ -15,6 +15,7 @@ from activities.notices import NoticePlanner
 from domain.claims import Channel, ClaimKind, LegState, NoticeEvent, NoticeState
 from domain.orders import Means
 from gateways.notices.texts import NoticeTexts
+from policies import reading
 from store import notices
 from tests.notices.examples import Shop
 
@@ -23,7 +24,7 @@ PENDING = ((Means.CARD, 12_000, LegState.PENDING), (Means.MILEAGE, 500, LegState
 
 @pytest.fixture(scope="module")
 def planner() -> NoticePlanner:
-    return NoticePlanner(NoticeTexts("Asia/Seoul"))
+    return NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default())
 
 
 async def plan(engine: AsyncEngine, planner: NoticePlanner, shop: Shop, event: NoticeEvent) -> list[str]:
@@ -171,7 +172,7 @@ async def test_a_rolled_back_step_leaves_no_notice(engine: AsyncEngine, planner:
 
 async def test_without_a_sender_a_channel_is_not_planned(engine: AsyncEngine, shop: Shop) -> None:
     await shop.claim()
-    inbox_only = NoticePlanner(NoticeTexts("Asia/Seoul"), channels=())
+    inbox_only = NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default(), senders=())
     assert await plan(engine, inbox_only, shop, NoticeEvent.COMPLETED) == []
     assert {channel for _, channel in await shop.notices()} == {Channel.INBOX}
 
