@@ -46,6 +46,7 @@ from domain.claims import (
 from domain.orders import LineStatus, Means
 from domain.standing import LegStanding, Standing
 from store.fence import ClaimHead
+from store.points import points_key
 from store.tables import (
     LAST_STEP_OPEN,
     claim_events,
@@ -326,7 +327,7 @@ def _standing() -> Select[Any]:
     nothing: ColumnElement[Any] = literal_column("'[]'")
     held, taken = claim_lines.c, credit_movements.c
     earned = select(func.coalesce(func.sum(held.points), 0)).where(held.claim_no == _CLAIM_NO).scalar_subquery()
-    taken_back = exists().where(taken.movement_key == func.concat("points/", _CLAIM_NO))
+    taken_back = exists().where(taken.movement_key == func.concat(points_key(""), _CLAIM_NO))
     return select(
         claims.c.order_no,
         claims.c.kind,

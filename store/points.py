@@ -18,16 +18,23 @@ class PointsTaken:
     owed: int
 
 
+def points_key(claim_no: str) -> str:
+    """The key of the movement that takes the claim's points."""
+    return f"points/{claim_no}"
+
+
 async def take_back(conn: AsyncConnection, head: ClaimHead) -> PointsTaken | None:
     """Take the points of the claim's units from the member's mileage; None when there are none, or it was done before.
 
     What the balance lacks is owed by the member, and never deducted from money. Run it under the member's lock.
     """
-    row = (
-        await conn.execute(
-            _TAKE_BACK, {"claim_no": head.claim_no, "order_no": head.order_no, "member_no": head.member_no}
-        )
-    ).one_or_none()
+    of = {
+        "movement_key": points_key(head.claim_no),
+        "claim_no": head.claim_no,
+        "order_no": head.order_no,
+        "member_no": head.member_no,
+    }
+    row = (await conn.execute(_TAKE_BACK, of)).one_or_none()
     return PointsTaken(-row.amount, row.owed) if row else None
 
 
@@ -35,7 +42,7 @@ _TAKE_BACK = text(
     """
     WITH moved AS (
         INSERT INTO credit_movements (movement_key, kind, means, member_no, amount, owed, claim_no, order_no)
-        SELECT 'points/' || :claim_no, 'points', 'mileage', member.member_no,
+        SELECT :movement_key, 'points', 'mileage', member.member_no,
                -least(earned.points, member.mileage), earned.points - least(earned.points, member.mileage),
                :claim_no, :order_no
         FROM members AS member
