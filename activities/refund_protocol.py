@@ -239,6 +239,8 @@ class RefundProtocol:
                 key=leg.key,
                 reference=leg.leg_id,
                 guard=attempt.guard,
+                tax_free=leg.tax_free,
+                vat=leg.vat,
             )
         )
 

@@ -28,7 +28,9 @@ CREATE TABLE IF NOT EXISTS refunds (
     amount    INTEGER NOT NULL CHECK (amount > 0),
     status    TEXT NOT NULL CHECK (status IN ('succeeded', 'pending', 'failed')),
     reference TEXT NOT NULL,
-    at        INTEGER NOT NULL
+    at        INTEGER NOT NULL,
+    tax_free  INTEGER,
+    vat       INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS refunds_of_payment ON refunds (pg_tid, seq);
 
@@ -104,7 +106,16 @@ def _open(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.executescript(SCHEMA)
+    _add_columns(connection, "refunds", ("tax_free", "vat"))
     return connection
+
+
+def _add_columns(connection: sqlite3.Connection, table: str, names: tuple[str, ...]) -> None:
+    """A file of an earlier version lacks them: what it holds was never told any."""
+    there = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+    for name in names:
+        if name not in there:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} INTEGER")
 
 
 def _transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -25,6 +25,8 @@ class FindingKind(StrEnum):
     """An attempt still sent of a final claim: it blocks its payment unseen."""
     LATE_REFUND = "late_refund"
     """A refund that a gateway carried out after its claim was undone: money returned and the order active."""
+    LATE_CHARGE = "late_charge"
+    """An extra payment that a gateway took after its claim was undone: money taken and nothing cancelled."""
     CONSERVATION = "conservation"
     """An order whose money does not add up."""
 

@@ -42,7 +42,10 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """`key_no` is the n of the key that the next request is sent with; `key_age` since it was first used, if it was."""
+    """`key_no` is the n of the key that the next request is sent with; `key_age` since it was first used, if it was.
+
+    `tax_free` and `vat` are parts of `amount`, None when the gateway was told none of the payment.
+    """
 
     leg_id: str
     claim_no: str
@@ -56,6 +59,8 @@ class Leg:
     key_age: timedelta | None
     refund_ref: str | None
     code: str | None
+    tax_free: int | None = None
+    vat: int | None = None
 
     @property
     def key(self) -> str:
@@ -189,6 +194,8 @@ def _seen(row: Any) -> Seen:
         key_age=row.key_age,
         refund_ref=row.refund_ref,
         code=row.code,
+        tax_free=row.tax_free,
+        vat=row.vat,
     )
     if row.try_no is None:
         return Seen(leg, None)

@@ -11,10 +11,14 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gateways.payments.matching import find_ours
+from domain.orders import Means
+from gateways.payments.matching import find_our_charge, find_ours
 from gateways.payments.port import (
     Absent,
     Capabilities,
+    ChargeCommand,
+    ChargeOutcome,
+    ChargeRecord,
     Conflict,
     Done,
     Found,
@@ -48,6 +52,18 @@ MEANINGS: Mapping[str, Callable[[str], Outcome]] = {
 }
 """What an error code means for a refund: decided by it alone, never by the HTTP status. A code not here is Unknown."""
 
+CHARGE_MEANINGS: Mapping[str, Callable[[str], ChargeOutcome]] = {
+    "refused": Rejected,
+    "in_progress": Retry,
+    "invalid": Misconfigured,
+    "no_such_path": Misconfigured,
+    "method_not_allowed": Misconfigured,
+}
+"""As MEANINGS, for a charge."""
+
+PAY_WAYS: Mapping[Means, str] = {Means.CARD: "11", Means.SIMPLE_PAY: "41"}
+"""The gateway's codes of the means that it can charge."""
+
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 """No connection was had. Any other trouble may come after the request has left."""
 
@@ -66,7 +82,7 @@ class SandboxGateway:
         settling: timedelta,
         key_life: timedelta,
     ) -> None:
-        self.capabilities = Capabilities(settling=settling, key_life=key_life)
+        self.capabilities = Capabilities(settling=settling, key_life=key_life, charges=True)
         self._client = httpx.AsyncClient(
             base_url=base_url,
             # All but the wait for the answer is short: what is sent late would be sent after the attempt's deadline.
@@ -81,19 +97,56 @@ class SandboxGateway:
         )
 
     async def refund(self, command: RefundCommand) -> Outcome:
+        body = {"amount": command.amount, "balance": command.guard, "reference": command.reference}
+        parts = {"taxFreeAmount": command.tax_free, "vatAmount": command.vat}
+        body |= {name: part for name, part in parts.items() if part is not None}
+        response = await self._post(f"/payments/{quote(command.payment_ref, safe='')}/refunds", command.key, body)
+        if not isinstance(response, httpx.Response):
+            return response
+        if response.status_code == httpx.codes.OK:
+            return _accepted(response, command)
+        return classify(error_code(response))
+
+    async def charge(self, command: ChargeCommand) -> ChargeOutcome:
+        if command.means not in PAY_WAYS:
+            return Misconfigured("means_unsupported")
+        body = {
+            "amount": command.amount,
+            "currency": command.currency,
+            "payWayCd": PAY_WAYS[command.means],
+            "token": command.token,
+            "reference": command.reference,
+        }
+        response = await self._post("/charges", command.key, body)
+        if not isinstance(response, httpx.Response):
+            return response
+        if response.status_code == httpx.codes.OK:
+            return _taken(response, command)
+        return classify_charge(error_code(response))
+
+    async def _post(self, path: str, key: str, body: Mapping[str, object]) -> httpx.Response | NotSent | Unknown:
+        """Send once; NotSent only when the request certainly never left."""
         try:
-            response = await self._client.post(
-                f"/payments/{quote(command.payment_ref, safe='')}/refunds",
-                headers={"Idempotency-Key": command.key},
-                json={"amount": command.amount, "balance": command.guard, "reference": command.reference},
-            )
+            return await self._client.post(path, headers={"Idempotency-Key": key}, json=body)
         except NEVER_SENT as error:
             return NotSent(type(error).__name__)
         except httpx.RequestError as error:
             return Unknown(type(error).__name__, answered=False)
-        if response.status_code == httpx.codes.OK:
-            return _accepted(response, command)
-        return classify(error_code(response))
+
+    async def find_charge(self, reference: str, amount: int) -> Found | Absent | Undetermined:
+        try:
+            response = await self._client.get("/charges", params={"reference": reference})
+        except httpx.RequestError as error:
+            return Undetermined(type(error).__name__)
+        if response.status_code != httpx.codes.OK:
+            return Undetermined(error_code(response) or f"http_{response.status_code}")
+        try:
+            listed = _ChargesBody.model_validate_json(response.content).charges
+        except ValidationError:
+            return Undetermined("unreadable_answer")
+        if any(charge.reference != reference for charge in listed):
+            return Undetermined("answer_of_another_charge")
+        return find_our_charge([charge.record() for charge in listed], amount)
 
     async def read(self, payment_ref: str) -> PaymentSnapshot | NoSuchPayment | Undetermined:
         try:
@@ -129,6 +182,14 @@ def classify(code: str | None) -> Outcome:
     return Unknown(code, answered=True) if meaning is None else meaning(code)
 
 
+def classify_charge(code: str | None) -> ChargeOutcome:
+    """As `classify`, for a charge."""
+    if code is None:
+        return Unknown("no_code", answered=True)
+    meaning = CHARGE_MEANINGS.get(code)
+    return Unknown(code, answered=True) if meaning is None else meaning(code)
+
+
 def error_code(response: httpx.Response) -> str | None:
     """The gateway's code in an error answer; None when it isn't the gateway's kind of answer."""
     try:
@@ -147,6 +208,17 @@ def _accepted(response: httpx.Response, command: RefundCommand) -> Outcome:
         return Unknown("answer_of_another_refund", answered=True)
     # The answer may be a replay of an older one: a refund that was pending then is still looked after as pending.
     return Pending(refund.refundId) if refund.status == "pending" else Done(refund.refundId)
+
+
+def _taken(response: httpx.Response, command: ChargeCommand) -> ChargeOutcome:
+    """A 200 counts only when it tells of this very charge."""
+    try:
+        charge = _ChargeBody.model_validate_json(response.content)
+    except ValidationError:
+        return Unknown("unreadable_answer", answered=True)
+    if (charge.reference, charge.amount) != (command.reference, command.amount):
+        return Unknown("answer_of_another_charge", answered=True)
+    return Done(charge.pgTid)
 
 
 class _Body(BaseModel):
@@ -173,3 +245,17 @@ class _PaymentBody(_Body):
 
     def snapshot(self) -> PaymentSnapshot:
         return PaymentSnapshot(self.balance, tuple(refund.record() for refund in self.refunds))
+
+
+class _ChargeBody(_Body):
+    pgTid: str  # noqa: N815 (the gateway's name)
+    amount: int
+    status: Literal["succeeded"]
+    reference: str
+
+    def record(self) -> ChargeRecord:
+        return ChargeRecord(self.pgTid, self.amount)
+
+
+class _ChargesBody(_Body):
+    charges: tuple[_ChargeBody, ...]
