@@ -18,7 +18,7 @@ from domain.orders import Fault, Held, Item, Means, Order, OrderState, SaleMetho
 from domain.policy import Policy
 from domain.pricing import price
 from domain.units import take
-from store import claims, coupons, feed_orders, feed_shop, fence, opening, own_credits, stock, turning_back
+from store import claims, coupons, feed_orders, feed_shop, fence, opening, own_credits, points, stock, turning_back
 from store.orders import load_state
 from store.tables import refund_legs
 from tests.support import orders as made
@@ -143,11 +143,13 @@ async def settle(conn: AsyncConnection, claim_no: str) -> None:
 
 
 async def give_back(conn: AsyncConnection, claim_no: str) -> None:
-    """Its coupons, stock and own credits are back."""
+    """Its coupons, stock and own credits are back, and the points of its units are taken."""
     head = await head_of(conn, claim_no)
     await coupons.give_back(conn, head)
-    await stock.restock(conn, head)
+    await own_credits.lock_member(conn, head)
     await own_credits.give_back(conn, head)
+    await points.take_back(conn, head)
+    await stock.restock(conn, head)
 
 
 async def cancel_all(conn: AsyncConnection, order: Order) -> str:
