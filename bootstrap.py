@@ -19,6 +19,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.audit import AuditActivities
+from activities.charges import ChargeActivities
 from activities.claims import ClaimActivities
 from activities.messages import Pace
 from activities.notices import NoticeActivities, NoticePlanner
@@ -37,6 +38,7 @@ from gateways.payments.sandbox import SandboxGateway
 from policies import reading
 from settings import Settings
 from store.engine import create_engine
+from store.private import Vault
 from workflows.cancel_order import CancelOrderWorkflow
 from workflows.change_option import ChangeOptionWorkflow
 from workflows.sweep import SweepWorkflow
@@ -133,10 +135,15 @@ def activities(
     parking = ParkingActivities(database, payment_gateways, settings.service_secret.get_secret_value().encode())
     notices = NoticeActivities(database, planner, notice_channels)
     refunds = RefundActivities(database, payment_gateways, send_window=timedelta(seconds=settings.gateway_send_window))
+    charges = ChargeActivities(
+        database,
+        payment_gateways,
+        Vault(settings.service_secret.get_secret_value()),
+        send_window=timedelta(seconds=settings.gateway_send_window),
+    )
     audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
-    return [
-        method for owner in (claims, settlement, options, parking, notices, refunds, audit) for method in _of(owner)
-    ]
+    owners = (claims, settlement, options, parking, notices, refunds, charges, audit)
+    return [method for owner in owners for method in _of(owner)]
 
 
 def _of(owner: object) -> list[Callable[..., Any]]:

@@ -241,6 +241,10 @@ class PaymentGateway(Protocol):
         """Send one request, once; as `refund`. UNSUPPORTED when the gateway takes no charges."""
         ...
 
+    async def list_charges(self, reference: str) -> tuple[ChargeRecord, ...] | Undetermined:
+        """Every charge that was taken with our reference: one at most, unless something went wrong."""
+        ...
+
     async def find_charge(self, reference: str, amount: int) -> Found | Absent | Undetermined:
         """Look for the payment that our charge has made, by the reference that it was sent with.
 

@@ -133,7 +133,7 @@ class SandboxGateway:
         except httpx.RequestError as error:
             return Unknown(type(error).__name__, answered=False)
 
-    async def find_charge(self, reference: str, amount: int) -> Found | Absent | Undetermined:
+    async def list_charges(self, reference: str) -> tuple[ChargeRecord, ...] | Undetermined:
         try:
             response = await self._client.get("/charges", params={"reference": reference})
         except httpx.RequestError as error:
@@ -146,7 +146,11 @@ class SandboxGateway:
             return Undetermined("unreadable_answer")
         if any(charge.reference != reference for charge in listed):
             return Undetermined("answer_of_another_charge")
-        return find_our_charge([charge.record() for charge in listed], amount)
+        return tuple(ChargeRecord(charge.pgTid, charge.amount) for charge in listed)
+
+    async def find_charge(self, reference: str, amount: int) -> Found | Absent | Undetermined:
+        listed = await self.list_charges(reference)
+        return listed if isinstance(listed, Undetermined) else find_our_charge(listed, amount)
 
     async def read(self, payment_ref: str) -> PaymentSnapshot | NoSuchPayment | Undetermined:
         try:
@@ -252,9 +256,6 @@ class _ChargeBody(_Body):
     amount: int
     status: Literal["succeeded"]
     reference: str
-
-    def record(self) -> ChargeRecord:
-        return ChargeRecord(self.pgTid, self.amount)
 
 
 class _ChargesBody(_Body):
