@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -36,14 +37,20 @@ from gateways.notices.texts import NoticeTexts
 from gateways.payments.port import PaymentGateway
 from gateways.payments.sandbox import SandboxGateway
 from policies import reading
+from policies.reading import PolicyError
 from settings import Settings
+from store.database import Database
 from store.engine import create_engine
+from store.policies import PolicyChanged, register
 from store.private import Vault
 from workflows.cancel_order import CancelOrderWorkflow
 from workflows.change_option import ChangeOptionWorkflow
 from workflows.sweep import SweepWorkflow
 
 WORKFLOWS = (CancelOrderWorkflow, ChangeOptionWorkflow, SweepWorkflow)
+
+GATEWAYS = frozenset({SandboxGateway.name})
+"""The names of the payment gateways that `gateways` builds."""
 
 PASSED_THROUGH = ("activities", "domain", "workflows.messages", "workflows.attributes", "workflows.budgets")
 """Not loaded anew for each workflow run: they keep no state, and lint keeps clock and randomness out of them."""
@@ -54,8 +61,32 @@ class NotConfigured(ValueError):
 
 
 def policy(settings: Settings) -> Policy:
-    """The shop's rules, read once per process. Raises `policies.reading.PolicyError`, which names each wrong field."""
-    return reading.default() if settings.policy_file is None else reading.read(settings.policy_file)
+    """The shop's rules, read once per process. Raises `PolicyError`, which names the file and each wrong field."""
+    if settings.policy_file is None:
+        return reading.default()
+    found = reading.read(settings.policy_file)
+    if unknown := sorted(set(found.extra_payment.gateways) - GATEWAYS):
+        there_are = ", ".join(sorted(GATEWAYS))
+        raise PolicyError(
+            str(settings.policy_file),
+            [f"extra_payment.gateways: there is no gateway {', '.join(unknown)} here, only {there_are}"],
+        )
+    return found
+
+
+async def register_policy(settings: Settings, database: Database, policy: Policy) -> None:
+    """Keep the policy under its version, before anything goes by it; harmless to repeat.
+
+    Raises `PolicyError` when the version was used with another content, NotConfigured without our tables, and one of
+    `store.database.AWAY` when the database doesn't answer.
+    """
+    try:
+        async with database.writing() as conn:
+            await register(conn, policy)
+    except PolicyChanged as error:
+        raise PolicyError(str(settings.policy_file or reading.DEFAULT), [str(error)]) from error
+    except ProgrammingError as error:
+        raise NotConfigured("the database has no tables of this release: run `claims setup` first") from error
 
 
 def engine(settings: Settings) -> AsyncEngine:

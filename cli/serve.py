@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from cli.output import fail
 from deploy.local.discover import adopt_stack
 
 
@@ -19,11 +20,21 @@ def worker() -> None:
 def api() -> None:
     """Run the HTTP API. Stops on Ctrl-C or SIGTERM when its requests are answered."""
     settings = adopt_stack()
+    # As above.
     import uvicorn
 
+    from api.main import create_app
+    from bootstrap import NotConfigured
+    from cli.preparing import check_policy
+    from policies.reading import PolicyError
+
+    try:
+        check_policy(settings)
+        app = create_app()
+    except (PolicyError, NotConfigured) as error:
+        fail(f"The API can't start: {error}")
     uvicorn.run(
-        "api.main:create_app",
-        factory=True,
+        app,
         host=settings.host,
         port=settings.api_port,
         access_log=False,
