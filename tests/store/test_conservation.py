@@ -17,6 +17,7 @@ from domain.orders import Fault, Means, Order, PaymentStatus
 from store import conservation
 from tests.store import shop
 from tests.support import orders as made
+from tests.support import random_orders
 
 REACH = settings(
     max_examples=40,
@@ -47,7 +48,7 @@ async def _agreed(conn: AsyncConnection, order_no: str, *, extra_owed: int = 0) 
 
 
 @REACH
-@given(order=made.orders(), data=st.data())
+@given(order=random_orders.orders(), data=st.data())
 async def test_random_orders_balance_at_every_moment(engine: AsyncEngine, order: Order, data: st.DataObject) -> None:
     async with engine.connect() as conn:
         await shop.bring(conn, order)
@@ -57,8 +58,10 @@ async def test_random_orders_balance_at_every_moment(engine: AsyncEngine, order:
             left = {line.line_no: state.units_left(line) for line in order.lines if state.units_left(line)}
             if not left:
                 break
-            wanted = data.draw(made.partial_cancels(left))
-            claim_no, costs = await shop.open_cancel(conn, order.order_no, wanted, fault=data.draw(made.FAULTS))
+            wanted = data.draw(random_orders.partial_cancels(left))
+            claim_no, costs = await shop.open_cancel(
+                conn, order.order_no, wanted, fault=data.draw(random_orders.FAULTS)
+            )
             await _agreed(conn, order.order_no, extra_owed=costs.extra)
             if costs.extra or data.draw(st.integers(0, 3)) == 0:
                 await shop.undo(conn, claim_no)

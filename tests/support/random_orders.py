@@ -1,0 +1,211 @@
+"""Random orders, policies and cancels, for property tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import strategies as st
+
+from domain.orders import (
+    BelowMinimum,
+    Benefit,
+    DeliveryGroup,
+    Fault,
+    Line,
+    LineStatus,
+    Means,
+    Order,
+    Payment,
+    PaymentStatus,
+    Promotion,
+)
+from domain.policy import Allocation, BelowThreshold, EarnedPoints, ExpiredMileage, Policy, Returning
+from tests.support.orders import NOW, POLICY, Story, gift, group, line, order, payment, total
+
+FAULTS = st.sampled_from(Fault)
+CURRENCIES = st.sampled_from(["KRW", "JPY", "USD", "EUR", "KWD"])
+_EXPIRIES = st.sampled_from([None, NOW - timedelta(days=1), NOW, NOW + timedelta(seconds=1), NOW + timedelta(days=9)])
+_SELDOM = st.integers(0, 9).map(lambda drawn: drawn == 0)
+
+
+@st.composite
+def groups_of_orders(draw: st.DrawFn, group_no: str) -> DeliveryGroup:
+    """Shipped for a fee, free by its threshold, free by a coupon in whole or in part, or paid for at the door."""
+    fee = draw(st.sampled_from([0, 1, 2_500, 3_000]))
+    free_from = draw(st.one_of(st.just(0), st.integers(1, 60_000)))
+    if draw(_SELDOM):
+        return group(group_no, fee=fee, free_from=free_from, collect=True)
+    discount = draw(st.one_of(st.just(0), st.just(fee), st.integers(0, fee)))
+    paid = fee - discount if draw(st.booleans()) or discount else 0
+    return group(
+        group_no,
+        fee=fee,
+        free_from=free_from,
+        paid=paid,
+        discount=discount,
+        coupon=draw(st.sampled_from([f"S-{group_no}", "S-shared"])) if discount else None,
+        surcharge=draw(st.sampled_from([0, 0, 0, 1, 4_000])),
+    )
+
+
+@st.composite
+def benefits_of_orders(draw: st.DrawFn, lines: Sequence[Line], *, forbidding: bool) -> tuple[Benefit, ...]:
+    """Goods, double and basket coupons that discount no line below nothing; some make a line free."""
+    rest = {one.line_no: one.price * one.quantity for one in lines}
+    below = [None, BelowMinimum.TAKE_BACK, BelowMinimum.KEEP] + [BelowMinimum.FORBID] * forbidding
+    made: list[Benefit] = []
+    for number in range(draw(st.integers(0, 4))):
+        promotion = draw(st.sampled_from([Promotion.BASKET, Promotion.BASKET, Promotion.GOODS, Promotion.DOUBLE]))
+        basket = promotion is Promotion.BASKET
+        count = draw(st.integers(1, len(lines))) if basket else 1
+        line_nos = draw(st.permutations(sorted(rest)))[:count]
+        shares = {}
+        for line_no in line_nos:
+            shares[line_no] = draw(st.one_of(st.integers(0, rest[line_no]), st.just(rest[line_no])))
+            rest[line_no] -= shares[line_no]
+        listed = sum(one.price * one.quantity for one in lines if one.line_no in shares)
+        minimum = draw(st.integers(0, listed))
+        declared = draw(st.sampled_from(below)) if basket else None
+        made.append(Benefit(f"B-{number}", promotion, sum(shares.values()), minimum, shares, declared))
+    return tuple(made)
+
+
+@st.composite
+def payments_of_orders(draw: st.DrawFn, amount: int) -> tuple[Payment, ...]:
+    """`amount` over one to four means, some of them perhaps with nothing; some told of their tax parts."""
+    means = draw(st.lists(st.sampled_from(Means), min_size=1, max_size=4))
+    parts: list[int] = []
+    for _ in means[1:]:
+        parts.append(draw(st.integers(0, amount - sum(parts))))
+    parts.append(amount - sum(parts))
+    return tuple(
+        draw(_told(payment(str(number), part, one)))
+        for number, (one, part) in enumerate(zip(means, parts, strict=True))
+    )
+
+
+@st.composite
+def _told(draw: st.DrawFn, made: Payment) -> Payment:
+    if made.means is Means.MILEAGE:
+        return replace(made, expires_at=draw(_EXPIRIES))
+    if not made.means.external or draw(st.booleans()):
+        return made
+    free = draw(st.one_of(st.none(), st.integers(0, made.amount)))
+    vat = draw(st.one_of(st.none(), st.integers(0, made.amount - (free or 0))))
+    return replace(made, tax_free=free, vat=vat)
+
+
+@st.composite
+def gifts_of_orders(draw: st.DrawFn, lines: Sequence[Line]) -> tuple[Line, ...]:
+    """Gifts of a line or from an amount, in the groups of the goods or in one of their own."""
+    listed = sum(one.price * one.quantity for one in lines)
+    group_nos = [*sorted({one.group_no for one in lines}), "G-gifts"]
+    made = []
+    for number in range(draw(st.sampled_from([0, 0, 1, 2, 3]))):
+        by_line = draw(st.booleans())
+        made.append(
+            gift(
+                len(lines) + number + 1,
+                draw(st.integers(1, 3)),
+                of=draw(st.sampled_from(lines)).line_no if by_line else None,
+                minimum=None if by_line else draw(st.integers(1, listed)),
+                group=draw(st.sampled_from(group_nos)),
+            )
+        )
+    return tuple(made)
+
+
+@st.composite
+def _held_together(draw: st.DrawFn, payments: Sequence[Payment]) -> tuple[Payment, ...]:
+    """Now and then a payment that is still awaited, or one that can't be returned in part."""
+    number = draw(st.integers(0, len(payments) - 1))
+    changed = replace(payments[number], partial_cancel=False)
+    if draw(st.booleans()):
+        changed = replace(payments[number], means=Means.VIRTUAL_ACCOUNT, status=PaymentStatus.WAITING, expires_at=None)
+    return tuple(changed if one is payments[number] else one for one in payments)
+
+
+@st.composite
+def orders(draw: st.DrawFn, max_lines: int = 6, max_quantity: int = 6, *, everything: bool = False) -> Order:
+    """A member's order that adds up, of which everything can still be cancelled.
+
+    With `everything` it may have gifts, coupons that forbid partial cancels, and payments that hold it together.
+    """
+    group_nos = [f"G{number}" for number in range(draw(st.integers(1, 3)))]
+    prices = st.one_of(st.integers(1, 9), st.integers(1, 30_000))
+    lines = tuple(
+        line(
+            line_no,
+            draw(prices),
+            draw(st.integers(1, max_quantity)),
+            group=group_nos[(line_no - 1) % len(group_nos)],
+            tax_free=draw(st.booleans()),
+            points=draw(st.sampled_from([0, 0, 1, 7, 300])),
+        )
+        for line_no in range(1, draw(st.integers(len(group_nos), max(max_lines, len(group_nos)))) + 1)
+    )
+    groups = tuple(draw(groups_of_orders(group_no)) for group_no in group_nos)
+    benefits = draw(benefits_of_orders(lines, forbidding=everything))
+    payments = draw(payments_of_orders(total(lines, groups, benefits)))
+    gifts: tuple[Line, ...] = ()
+    if everything:
+        gifts = draw(gifts_of_orders(lines))
+        payments = draw(_held_together(payments)) if draw(_SELDOM) else payments
+    if any(one.group_no == "G-gifts" for one in gifts):
+        groups = (*groups, group("G-gifts", fee=3_000, free_from=20_000))
+    return order(*lines, *gifts, groups=groups, benefits=benefits, payments=payments, currency=draw(CURRENCIES))
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    """The shop's rules, or any others for shipping, coupons and refunds."""
+    if draw(st.booleans()):
+        return POLICY
+    allocation = draw(st.sampled_from(Allocation))
+    caps = draw(st.dictionaries(st.sampled_from(Means), st.integers(0, 20_000), max_size=2))
+    expired = st.sampled_from([Returning.EXTEND, Returning.REISSUE, Returning.FORFEIT])
+    parts = {
+        "shipping": {"below_threshold": draw(st.sampled_from(BelowThreshold))},
+        "coupons": {
+            "below_minimum": draw(st.sampled_from(BelowMinimum)),
+            "unexpired": draw(st.sampled_from([Returning.RESTORE, Returning.REISSUE])),
+            "expired_customer_fault": draw(expired),
+            "expired_seller_fault": draw(expired),
+        },
+        "refund": {
+            "allocation": allocation,
+            "sequence": draw(st.permutations(list(Means))) if allocation is Allocation.SEQUENCE else (),
+            "caps": caps,
+            "expired_mileage": draw(st.sampled_from(ExpiredMileage)),
+            "earned_points": draw(st.sampled_from(EarnedPoints)),
+        },
+    }
+    return Policy.model_validate({**POLICY.model_dump(), **parts})
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> Story:
+    """A random order before its first claim, whose coupons may have expired, under a random policy."""
+    made = draw(orders(everything=True))
+    numbers = [one.coupon_no for one in made.benefits] + [one.coupon_no for one in made.groups if one.coupon_no]
+    expiries = {number: draw(_EXPIRIES) for number in numbers}
+    known = {number: at for number, at in expiries.items() if at}
+    return Story.of(made, expiries=known, policy=draw(policies()))
+
+
+@st.composite
+def partial_cancels(draw: st.DrawFn, left: Mapping[int, int]) -> dict[int, int]:
+    """Some of the units left, at least one; all of them often enough."""
+    if draw(st.integers(0, 4)) == 0:
+        return dict(left)
+    line_nos = draw(st.lists(st.sampled_from(sorted(left)), min_size=1, max_size=3, unique=True))
+    return {line_no: draw(st.integers(1, left[line_no])) for line_no in line_nos}
+
+
+def shipped(story: Story, line_no: int) -> None:
+    """The shop sends off what is left of a line."""
+    made = story.state.order
+    lines = tuple(replace(one, status=LineStatus.SHIPPED) if one.line_no == line_no else one for one in made.lines)
+    story.state = replace(story.state, order=replace(made, lines=lines))
