@@ -11,9 +11,6 @@ from domain.orders import Means
 from domain.policy import ExtraPaymentPolicy
 from domain.refusals import Code, Refusal
 
-FIELD = "addPayInfo"
-"""What callers name the offer by."""
-
 
 @dataclass(frozen=True, slots=True)
 class ExtraOffer:
@@ -81,7 +78,6 @@ def _refused(offer: ExtraOffer, reason: str) -> Refusal:
     return Refusal(
         Code.BAD_VALUE,
         reason,
-        field=FIELD,
         means=offer.means.value,
         gateway=offer.gateway,
         stored_no=offer.stored_no,
