@@ -1,0 +1,35 @@
+"""How a quote or a claim explains its amounts, as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cli.output import money
+
+COLUMNS = ("Rule", "Of", "Why", ">Amount")
+
+
+def amounts(told: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """What the refund comes to, row by row: the amounts sum to the refund less the extra payment."""
+    return [
+        (row["ruleCd"], _place(row), row["text"], money(row["amount"], told["currency"])) for row in told["explainList"]
+    ]
+
+
+def refunds(told: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Which part of the refund goes to which payment: the amounts sum to the refund."""
+    return [
+        (row["ruleCd"], f"payment {row['payNo']}", row["text"], money(row["amount"], told["currency"]))
+        for row in told["payExplainList"]
+    ]
+
+
+def points(told: Sequence[Mapping[str, Any]]) -> int:
+    """Earned points that go with the goods, all lines together."""
+    return sum(row["pntAmt"] for row in told)
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    """The line, or the delivery group, that an amount is of."""
+    return f"line {row['ordSeq']}" if row["ordSeq"] is not None else f"group {row['deliGrpNo']}"
