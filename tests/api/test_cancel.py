@@ -49,7 +49,7 @@ async def test_a_quoted_cancel_moves_exactly_what_was_quoted(shop: Shop, me: dic
     quote = payload(await shop.call(QUOTE, asked, me))
     assert quote["totRfdAmt"] == 17_000
     assert [(cost["adtnOcurGbCd"], cost["aplyAdtnAmt"]) for cost in quote["costList"]] == [("CHARGED", 3_000)]
-    assert quote["payList"] == [{"payNo": "1", "payWayCd": "11", "rfdAmt": 17_000}]
+    assert [(leg["payNo"], leg["payWayCd"], leg["rfdAmt"]) for leg in quote["payList"]] == [("1", "11", 17_000)]
     accepted = payload(await shop.call(CANCEL, {**asked, "quoteToken": quote["quoteToken"]}, me))
     assert accepted["claimStatCd"] == "ACCEPTED"
     assert accepted["totRfdAmt"] == 17_000
