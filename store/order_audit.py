@@ -14,7 +14,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.orders import Means, Payment
-from store.conservation import OrderBooks, books_of
+from store.conservation import Difference, OrderBooks, books_of, differences
 from store.extra_payments import ExtraPayment, extra_of_order
 from store.orders import load_payments
 from store.refund_legs import RefundLeg, legs_of_order
@@ -68,10 +68,12 @@ class CreditMovement:
 class OrderAudit:
     """Every movement of the order, oldest first.
 
-    A refund leg is a movement of money once it is settled, an extra payment once it is taken.
+    A refund leg is a movement of money once it is settled, an extra payment once it is taken. `differences` is all that
+    doesn't add up, the first hundred of it.
     """
 
     books: OrderBooks
+    differences: tuple[Difference, ...]
     payments: tuple[Payment, ...]
     legs: tuple[RefundLeg, ...]
     extra: tuple[ExtraPayment, ...]
@@ -87,6 +89,7 @@ async def load_audit(conn: AsyncConnection, order_no: str) -> OrderAudit | None:
         return None
     return OrderAudit(
         books=books,
+        differences=tuple(await differences(conn, order_no)),
         payments=await load_payments(conn, order_no),
         legs=await legs_of_order(conn, order_no),
         extra=await extra_of_order(conn, order_no),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.differences import Sum
 from domain.orders import Means
 from domain.policy import Returning
-from store.conservation import books_of, unbalanced
+from store.conservation import books_of, differences
 from store.order_audit import load_audit
 from tests.store import shop
 from tests.support import orders as made
@@ -57,8 +58,11 @@ async def test_no_such_order(brought: AsyncConnection) -> None:
     assert await books_of(brought, "NONE") is None
 
 
-async def test_at_most_so_many_unbalanced_orders(brought: AsyncConnection) -> None:
+async def test_an_order_is_told_with_what_does_not_add_up(brought: AsyncConnection) -> None:
     await brought.execute(text("UPDATE order_payments SET amount = amount + 5 WHERE payment_no = '2'"))
-    [found] = await unbalanced(brought)
-    assert (found.order_no, found.currency, found.books.difference) == (ORDER_NO, "KRW", 5)
-    assert await unbalanced(brought, 0) == []
+    [found] = await differences(brought)
+    assert (found.order_no, found.currency, found.rule, found.difference) == (ORDER_NO, "KRW", Sum.BOOKS, -5)
+    assert await differences(brought, limit=0) == []
+    audit = await load_audit(brought, ORDER_NO)
+    assert audit is not None
+    assert audit.differences == (found,)
