@@ -18,11 +18,8 @@ def amounts(told: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 
 
 def refunds(told: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Which part of the refund goes to which payment: the amounts sum to the refund."""
-    return [
-        (row["ruleCd"], f"payment {row['payNo']}", row["text"], money(row["amount"], told["currency"]))
-        for row in told["payExplainList"]
-    ]
+    """Which part of the refund goes to which payment, as the text names it: the amounts sum to the refund."""
+    return [(row["ruleCd"], "", row["text"], money(row["amount"], told["currency"])) for row in told["payExplainList"]]
 
 
 def points(told: Sequence[Mapping[str, Any]]) -> int:
@@ -31,5 +28,6 @@ def points(told: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _place(row: Mapping[str, Any]) -> str:
-    """The line, or the delivery group, that an amount is of."""
-    return f"line {row['ordSeq']}" if row["ordSeq"] is not None else f"group {row['deliGrpNo']}"
+    """What an amount is of: a line or a delivery group, and the coupon that took it off."""
+    place = f"line {row['ordSeq']}" if row["ordSeq"] is not None else f"group {row['deliGrpNo']}"
+    return place if row["cpnNo"] is None else f"{place}, coupon {row['cpnNo']}"

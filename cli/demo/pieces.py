@@ -11,6 +11,7 @@ from cli.demo.scene import Scene
 from cli.demo.stories import Books, PiecesStory
 from cli.output import BAD, GOOD, line, money, table
 
+_MEANS = {"11": "by card", "32": "in mileage"}
 _TAKEN = {"paidAmt": "paid", "addPayAmt": "extra paid"}
 _KEPT = {"rfdAmt": "refunded", "dueAmt": "due", "boughtAmt": "still bought", "feeAmt": "fees kept"}
 """The two sides of the books, by the audit's fields; both sum to the same."""
@@ -18,17 +19,42 @@ _KEPT = {"rfdAmt": "refunded", "dueAmt": "due", "boughtAmt": "still bought", "fe
 
 async def cancel_in_pieces(scene: Scene, story: PiecesStory) -> None:
     """Raises CallFailed, TimeoutError: see `tell`."""
+    _print_order(scene.shop.order(story.order))
     audits: list[Mapping[str, Any]] = []
     for number, piece in enumerate(story.pieces, 1):
         line(f"\nPiece {number} of {len(story.pieces)}. {piece.cancel.title}.", style="bold")
         quote = await cancel(scene, piece.cancel)
         scene.expect("the explanation, by rule", dict(piece.explained), _by_rule(quote))
-        audit = await scene.staff.get(f"/v1/audit/{scene.shop.numbers[piece.cancel.order]}")
+        audit = await scene.staff.get(f"/v1/audit/{scene.shop.numbers[story.order]}")
         _print_audit(audit)
         _check_audit(scene, audit, piece.books)
         audits.append(audit)
     _print_course(audits)
     _check_all_is_back(scene, audits[-1])
+
+
+def _print_order(order: Mapping[str, Any]) -> None:
+    table(
+        ("Line", "Goods", ">Units", ">Price", ">Points earned"),
+        [
+            (
+                str(one["ordSeq"]),
+                one["goodsNm"],
+                str(one["ordQty"]),
+                money(one["salePrc"], order["currency"]),
+                str(one.get("earnPntAmt", 0)),
+            )
+            for one in order["ordDtlList"]
+        ],
+    )
+    for group in order["deliGrpList"]:
+        line(f"Shipped free from {money(group['stdAmt'], order['currency'])}.")
+    for coupon in order["benefitList"]:
+        discount, minimum = (money(coupon[key], order["currency"]) for key in ("dcAmt", "minAmt"))
+        line(f"A coupon takes {discount} off, from {minimum}.")
+    for payment in order["payList"]:
+        amount = money(payment["payAmt"], order["currency"])
+        line(f"Payment {payment['payNo']}: {amount}, {_MEANS[payment['payWayCd']]}.")
 
 
 def _by_rule(quote: Mapping[str, Any]) -> dict[str, int]:

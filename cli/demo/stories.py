@@ -55,6 +55,11 @@ class PiecesStory:
     title: str
     pieces: tuple[Piece, ...]
 
+    @property
+    def order(self) -> str:
+        """How the stories call the order; every piece is of the same."""
+        return self.pieces[0].cancel.order
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeStory:
