@@ -33,7 +33,7 @@ FINDINGS: Mapping[str, str] = {
     "sent_of_final": "A refund was sent of a claim that has ended, and its outcome is not known.",
     "late_refund": "The gateway refunded after the claim was undone or settled by hand: money to claim back.",
     "late_charge": "The gateway took an extra payment after the claim was undone: money to give back.",
-    "conservation": "The order's money does not add up.",
+    "conservation": "Sums of the order do not come out: `claims audit` reckons them anew.",
 }
 """By kind of finding; the sweeper keeps them up to date."""
 

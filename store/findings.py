@@ -74,6 +74,7 @@ def unbalanced(order_no: str, wrong: Iterable[Difference]) -> Finding:
             "rule": one.rule.value,
             "claim_no": one.claim_no,
             "subject": one.subject,
+            "currency": one.currency,
             "expected": one.expected,
             "found": one.found,
             "difference": one.difference,
