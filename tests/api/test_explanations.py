@@ -127,7 +127,7 @@ def test_every_input_of_a_rule_has_its_name_on_the_wire() -> None:
     for path in (ROOT / "domain").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.keyword) and node.arg == "inputs" and isinstance(node.value, ast.Dict):
-                found |= {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
+                found |= {str(key.value) for key in node.value.keys if isinstance(key, ast.Constant)}
     assert len(found) > 8
     assert found <= set(INPUTS), found - set(INPUTS)
 

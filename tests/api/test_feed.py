@@ -462,6 +462,36 @@ async def test_an_order_is_given_back_as_it_was_fed(service: Shop) -> None:
     ]
 
 
+NEW_FIELDS: dict[str, dict[str, Any]] = {
+    "deliGrpList": {"rmtDlexAmt": 0, "deliPayCd": "10"},
+    "ordDtlList": {"giftOfOrdSeq": None, "giftMinAmt": None, "earnPntAmt": 0},
+    "benefitList": {"blwMinCd": None},
+    "payList": {"taxFreeAmt": None, "vatAmt": None, "expDtm": None},
+}
+"""What orders were fed without, at what they mean then."""
+
+
+async def test_an_old_feed_means_what_it_meant(service: Shop) -> None:
+    """Once an order has claims it only takes what it is: so both bodies are the same order."""
+    told = {name: [{**one, **new} for one in ORDER[name]] for name, new in NEW_FIELDS.items()}
+    old, new = deepcopy(ORDER), ORDER | told
+    for line in old["ordDtlList"]:
+        del line["giftYn"]
+        del line["taxFreeYn"]
+    await service.put("/v1/items/G1/001", ITEM)
+    for first, second in ((old, new), (new, old)):
+        assert await service.put(f"/v1/orders/{NO}", first) == (200, _any_ok())
+        _, envelope = await service.get(f"/v1/orders/{NO}")
+        assert _named_in(new, envelope["payload"]) == new | {"ordDtm": "2023-08-08T03:00:00Z"}
+        claim_no = await service.cancel({1: 1})
+        assert await service.put(f"/v1/orders/{NO}", second) == (200, _any_ok())
+        surcharge = _changed(new, "deliGrpList.0.rmtDlexAmt", 1)
+        assert _refusal(await service.put(f"/v1/orders/{NO}", surcharge)) == (409, "1004", "order.has_claims")
+        assert claim_no
+        async with service.engine.begin() as conn:
+            await conn.execute(text("TRUNCATE orders, claims CASCADE"))
+
+
 async def test_buttons_tell_why_not_in_the_callers_language(service: Shop) -> None:
     await service.open()
     claim_no = await service.cancel({2: 1})
