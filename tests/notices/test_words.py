@@ -30,6 +30,8 @@ from tests.notices.examples import OPENED
         (41_500, "BHD", "ko", "BHD41.500"),
         (41_500, "IQD", "en", "IQD41.500"),  # a price tag in Iraq has no decimals, a payment has
         (0, "KRW", "ko", "₩0"),
+        (-41_000, "KRW", "en", "-₩41,000"),
+        (-5, "USD", "ko", "-US$0.05"),
         (9_007_199_254_740_993, "USD", "en", "$90,071,992,547,409.93"),
     ],
 )
