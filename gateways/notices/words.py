@@ -75,7 +75,7 @@ class _Written:
 
 @cache
 def _written(currency: str, language: str, negative: bool) -> _Written:
-    """What CLDR says, asked once: asking takes far longer than writing, and the quote of a long order tells hundreds."""
+    """What CLDR says, asked once: asking takes far longer than writing, and a long quote tells hundreds."""
     decimals = currencies.exponent(currency)
     group, point = get_group_symbol(language), get_decimal_symbol(language)
     pattern: NumberPattern = copy(Locale.parse(language).currency_formats["standard"])
