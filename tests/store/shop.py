@@ -170,6 +170,11 @@ async def give_back(conn: AsyncConnection, claim_no: str) -> None:
         await claims.set_step_unless_skipped(conn, claim_no, step, StepStatus.DONE)
 
 
+async def take_points(conn: AsyncConnection, claim_no: str) -> None:
+    """The points of its units are taken back."""
+    await points.take_back(conn, await head_of(conn, claim_no))
+
+
 async def take_extra(conn: AsyncConnection, claim_no: str) -> None:
     """What it costs beyond its refund is paid, which decides the claim."""
     head, charge = await head_of(conn, claim_no), await charges.read(conn, claim_no)
