@@ -18,7 +18,7 @@ from domain.refusals import Refusal
 from tests.domain.reference import Reference
 from tests.support.explained import check_explained
 from tests.support.orders import POLICY, Story, select
-from tests.support.random_orders import FAULTS, orders, partial_cancels, shipped, stories
+from tests.support.random_orders import FAULTS, free_lines, orders, partial_cancels, shipped, stories
 
 LEG_STATES = st.sampled_from([state for state in LegState if state is not LegState.VOID])
 """Wherever the legs of a claim that stands may be: running, parked, pending, refused, done."""
@@ -180,6 +180,23 @@ def test_a_second_reckoning_unit_by_unit_comes_to_the_same(story: Story, data: s
         assert {freed.coupon_no for freed in costs.coupons} == expected.freed
         below = {freed.coupon_no for freed in costs.coupons if freed.cause is CouponCause.BELOW_MINIMUM}
         assert below == expected.withdrawn
+
+
+@given(free_lines(), st.data())
+def test_rounding_strands_nothing(story: Story, data: st.DataObject) -> None:
+    """Pieces of a line made free are refused where the second reckoning says so; whole lines go at any moment."""
+    reference = Reference(story.state.order, story.policy)
+    while left := story.units_left():
+        fault = data.draw(FAULTS)
+        assert all(refusal_of(story, {line_no: left[line_no]}, fault) is None for line_no in left)
+        wanted = data.draw(partial_cancels(left))
+        refusal = refusal_of(story, wanted, fault)
+        assert (refusal.reason if refusal else None) == reference.refused(wanted, fault)
+        wanted = left if refusal else wanted
+        costs = story.cancel(wanted, fault)
+        assert costs.refund - costs.extra == reference.cancel(wanted, fault).net
+        check_standing(story)
+        assert story.books().bought >= 0
 
 
 # --- paths of claims -------------------------------------------------------------------------------------------------

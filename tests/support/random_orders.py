@@ -27,49 +27,78 @@ from tests.support.orders import NOW, POLICY, Story, gift, group, line, order, p
 FAULTS = st.sampled_from(Fault)
 CURRENCIES = st.sampled_from(["KRW", "JPY", "USD", "EUR", "KWD"])
 _EXPIRIES = st.sampled_from([None, NOW - timedelta(days=1), NOW, NOW + timedelta(seconds=1), NOW + timedelta(days=9)])
-_SELDOM = st.integers(0, 9).map(lambda drawn: drawn == 0)
+_SELDOM = st.sampled_from([False] * 9 + [True])
+_SOMETIMES = st.sampled_from([False, False, True])
+
+
+def _tested(lines: Sequence[Line], benefits: Sequence[Benefit]) -> int:
+    """What thresholds and minimums of these lines are tested with at purchase."""
+    single = [of for of in benefits if of.promotion is not Promotion.BASKET]
+    discounts = sum(of.shares.get(one.line_no, 0) for of in single for one in lines)
+    return sum(one.price * one.quantity for one in lines) - discounts
 
 
 @st.composite
-def groups_of_orders(draw: st.DrawFn, group_no: str) -> DeliveryGroup:
-    """Shipped for a fee, free by its threshold, free by a coupon in whole or in part, or paid for at the door."""
-    fee = draw(st.sampled_from([0, 1, 2_500, 3_000]))
-    free_from = draw(st.one_of(st.just(0), st.integers(1, 60_000)))
-    if draw(_SELDOM):
-        return group(group_no, fee=fee, free_from=free_from, collect=True)
-    discount = draw(st.one_of(st.just(0), st.just(fee), st.integers(0, fee)))
-    paid = fee - discount if draw(st.booleans()) or discount else 0
-    return group(
-        group_no,
-        fee=fee,
-        free_from=free_from,
-        paid=paid,
-        discount=discount,
-        coupon=draw(st.sampled_from([f"S-{group_no}", "S-shared"])) if discount else None,
-        surcharge=draw(st.sampled_from([0, 0, 0, 1, 4_000])),
-    )
+def _near(draw: st.DrawFn, amount: int) -> int:
+    """Up to `amount`, and often so near to it that one unit less misses it."""
+    return draw(st.one_of(st.just(amount), st.integers(amount * 2 // 3, amount), st.integers(0, amount)))
+
+
+@st.composite
+def groups_of_orders(draw: st.DrawFn, group_no: str, tested: int) -> DeliveryGroup:
+    """Free by its threshold most of all; or shipped for a fee, by a coupon in whole or in part, or paid at the door."""
+    fee = draw(st.sampled_from([3_000, 2_500, 1, 0]))
+    surcharge = draw(st.sampled_from([0, 0, 0, 1, 4_000]))
+    threshold = draw(_near(tested))
+    match draw(st.sampled_from(["threshold", "threshold", "threshold", "fee", "coupon", "any", "collect"])):
+        case "threshold":
+            return group(group_no, fee=fee, free_from=threshold, surcharge=surcharge)
+        case "fee":
+            return group(group_no, fee=fee, free_from=tested + 1, paid=fee, surcharge=surcharge)
+        case "coupon":
+            discount = draw(st.one_of(st.just(fee), st.integers(0, fee)))
+            coupon = draw(st.sampled_from([f"S-{group_no}", "S-shared"]))
+            return group(group_no, fee=fee, free_from=threshold, paid=fee - discount, discount=discount, coupon=coupon)
+        case "collect":
+            return group(group_no, fee=fee, free_from=threshold, collect=True)
+        case _:
+            paid = draw(st.integers(0, fee))
+            return group(group_no, fee=fee, free_from=draw(st.integers(0, 60_000)), paid=paid, surcharge=surcharge)
 
 
 @st.composite
 def benefits_of_orders(draw: st.DrawFn, lines: Sequence[Line], *, forbidding: bool) -> tuple[Benefit, ...]:
-    """Goods, double and basket coupons that discount no line below nothing; some make a line free."""
+    """Goods, double and basket coupons that discount no line below nothing; some make a line free together."""
     rest = {one.line_no: one.price * one.quantity for one in lines}
-    below = [None, BelowMinimum.TAKE_BACK, BelowMinimum.KEEP] + [BelowMinimum.FORBID] * forbidding
-    made: list[Benefit] = []
-    for number in range(draw(st.integers(0, 4))):
-        promotion = draw(st.sampled_from([Promotion.BASKET, Promotion.BASKET, Promotion.GOODS, Promotion.DOUBLE]))
-        basket = promotion is Promotion.BASKET
-        count = draw(st.integers(1, len(lines))) if basket else 1
-        line_nos = draw(st.permutations(sorted(rest)))[:count]
+    made = draw(_coupons_that_make_free(draw(st.sampled_from(lines)), rest)) if draw(_SOMETIMES) else []
+    for number in range(draw(st.integers(0, 2))):
+        line_no = draw(st.sampled_from(sorted(rest)))
+        amount = draw(st.one_of(st.integers(0, rest[line_no] // 4), st.integers(0, rest[line_no])))
+        rest[line_no] -= amount
+        promotion = draw(st.sampled_from([Promotion.GOODS, Promotion.DOUBLE]))
+        made.append(Benefit(f"A-{number}", promotion, amount, 0, {line_no: amount}))
+    below = [None, None, BelowMinimum.TAKE_BACK, BelowMinimum.KEEP] + [BelowMinimum.FORBID] * forbidding
+    for number in range(draw(st.integers(0, 2))):
+        line_nos = draw(st.permutations(sorted(rest)))[: draw(st.integers(1, len(lines)))]
         shares = {}
         for line_no in line_nos:
-            shares[line_no] = draw(st.one_of(st.integers(0, rest[line_no]), st.just(rest[line_no])))
+            shares[line_no] = draw(st.integers(0, rest[line_no] // draw(st.sampled_from([1, 10]))))
             rest[line_no] -= shares[line_no]
-        listed = sum(one.price * one.quantity for one in lines if one.line_no in shares)
-        minimum = draw(st.integers(0, listed))
-        declared = draw(st.sampled_from(below)) if basket else None
-        made.append(Benefit(f"B-{number}", promotion, sum(shares.values()), minimum, shares, declared))
+        minimum = draw(_near(_tested([one for one in lines if one.line_no in shares], made)))
+        declared = draw(st.sampled_from(below))
+        made.append(Benefit(f"B-{number}", Promotion.BASKET, sum(shares.values()), minimum, shares, declared))
     return tuple(made)
+
+
+@st.composite
+def _coupons_that_make_free(draw: st.DrawFn, of: Line, rest: dict[int, int]) -> list[Benefit]:
+    """Two or three coupons, each rounded by itself, that leave a line to be paid with nothing or next to nothing."""
+    left = rest[of.line_no] - draw(st.integers(0, 1))
+    parts = [draw(st.integers(0, left))]
+    parts.append(draw(st.integers(0, left - parts[0])))
+    parts.append(left - sum(parts))
+    rest[of.line_no] -= left
+    return [Benefit(f"F-{number}", Promotion.GOODS, part, 0, {of.line_no: part}) for number, part in enumerate(parts)]
 
 
 @st.composite
@@ -110,7 +139,7 @@ def gifts_of_orders(draw: st.DrawFn, lines: Sequence[Line]) -> tuple[Line, ...]:
                 len(lines) + number + 1,
                 draw(st.integers(1, 3)),
                 of=draw(st.sampled_from(lines)).line_no if by_line else None,
-                minimum=None if by_line else draw(st.integers(1, listed)),
+                minimum=None if by_line else max(1, draw(_near(listed))),
                 group=draw(st.sampled_from(group_nos)),
             )
         )
@@ -146,8 +175,11 @@ def orders(draw: st.DrawFn, max_lines: int = 6, max_quantity: int = 6, *, everyt
         )
         for line_no in range(1, draw(st.integers(len(group_nos), max(max_lines, len(group_nos)))) + 1)
     )
-    groups = tuple(draw(groups_of_orders(group_no)) for group_no in group_nos)
     benefits = draw(benefits_of_orders(lines, forbidding=everything))
+    groups = tuple(
+        draw(groups_of_orders(group_no, _tested([one for one in lines if one.group_no == group_no], benefits)))
+        for group_no in group_nos
+    )
     payments = draw(payments_of_orders(total(lines, groups, benefits)))
     gifts: tuple[Line, ...] = ()
     if everything:
@@ -161,15 +193,15 @@ def orders(draw: st.DrawFn, max_lines: int = 6, max_quantity: int = 6, *, everyt
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
     """The shop's rules, or any others for shipping, coupons and refunds."""
-    if draw(st.booleans()):
+    if not draw(_SOMETIMES):
         return POLICY
     allocation = draw(st.sampled_from(Allocation))
     caps = draw(st.dictionaries(st.sampled_from(Means), st.integers(0, 20_000), max_size=2))
     expired = st.sampled_from([Returning.EXTEND, Returning.REISSUE, Returning.FORFEIT])
     parts = {
-        "shipping": {"below_threshold": draw(st.sampled_from(BelowThreshold))},
+        "shipping": {"below_threshold": draw(st.sampled_from([BelowThreshold.CHARGE, *BelowThreshold]))},
         "coupons": {
-            "below_minimum": draw(st.sampled_from(BelowMinimum)),
+            "below_minimum": draw(st.sampled_from([BelowMinimum.TAKE_BACK, *BelowMinimum])),
             "unexpired": draw(st.sampled_from([Returning.RESTORE, Returning.REISSUE])),
             "expired_customer_fault": draw(expired),
             "expired_seller_fault": draw(expired),
@@ -196,11 +228,25 @@ def stories(draw: st.DrawFn) -> Story:
 
 
 @st.composite
+def free_lines(draw: st.DrawFn) -> Story:
+    """An order with a line that several coupons make free or all but free, beside goods that were paid for."""
+    free = line(1, draw(st.integers(1, 4)), draw(st.integers(2, 7)))
+    rest = {1: free.price * free.quantity}
+    coupons = draw(_coupons_that_make_free(free, rest))
+    if draw(st.booleans()):
+        coupons[-1] = replace(coupons[-1], promotion=Promotion.BASKET, minimum=draw(st.integers(0, 20)))
+    made = order(
+        free, line(2, 1_000, 2), benefits=coupons, groups=[group(fee=1, free_from=draw(st.integers(0, 2_000)))]
+    )
+    return Story.of(made)
+
+
+@st.composite
 def partial_cancels(draw: st.DrawFn, left: Mapping[int, int]) -> dict[int, int]:
-    """Some of the units left, at least one; all of them often enough."""
-    if draw(st.integers(0, 4)) == 0:
+    """Some of the units left, at least one; most often a few of one line, seldom all that there is."""
+    if draw(_SELDOM):
         return dict(left)
-    line_nos = draw(st.lists(st.sampled_from(sorted(left)), min_size=1, max_size=3, unique=True))
+    line_nos = draw(st.lists(st.sampled_from(sorted(left)), min_size=1, max_size=2, unique=True))
     return {line_no: draw(st.integers(1, left[line_no])) for line_no in line_nos}
 
 
