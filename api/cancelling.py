@@ -5,7 +5,7 @@ The read-only check costs no workflow; the opening checks again under the order'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from api.accepting import Acceptance, Start
@@ -19,7 +19,7 @@ from domain.costs import Costs, Selection
 from domain.eligibility import check_cancel, check_payable
 from domain.extra_offers import ExtraOffer, check_balance, check_offer
 from domain.orders import OrderState
-from domain.policy import ExtraPaymentPolicy, Policy
+from domain.policy import Policy
 from domain.pricing import price
 from domain.quotes import QuoteTerms, check_request, check_terms
 from domain.refusals import Code, Refusal
@@ -110,8 +110,7 @@ class Cancelling:
     def _understand(self, asked: CancelAsked, key: str | None, actor: Actor, language: str) -> CancelRequest:
         terms = self._signer.read(asked.quote_token) if asked.quote_token is not None else None
         selection = selection_of(asked.goods)
-        self._policy.reason(asked.reason_code, actor)
-        offer = _offer(asked.extra_payment, self._policy.extra_payment) if asked.extra_payment else None
+        offer = _offer(asked.extra_payment) if asked.extra_payment else None
         has_account = _has_account(asked)
         if terms is not None:
             check_request(terms, asked.order_no, selection, asked.reason_code)
@@ -142,23 +141,27 @@ class Cancelling:
         async with self._database.reading() as conn:
             nonce = request.terms.nonce if request.terms else None
             found, spent = await claims.find_opened(conn, request.order_no, request.request_key, nonce)
-            if found is not None:
+            if found is not None and found.digest == request.digest:
+                # Whatever the shop's policy says by now: a repeat gets the first answer.
                 return Checked(answer=_first_answer(found, request))
             remembered = await requests.find(conn, request.order_no, request.request_key, self._accept_within)
-            if remembered is not None:
+            if remembered is not None and remembered.digest == request.digest:
                 # It may have been started: only its workflow can say what became of it.
                 return Checked(remembered=remembered)
+            state = await _state(conn, request.order_no)
+            charged = await self._check_values(conn, request, state)
+            if found is not None or remembered is not None:
+                raise Refusal(Code.KEY_REUSED, "key.other_body", claim_no=found.claim_no if found else None)
             if spent is not None and spent.status is not ClaimStatus.REJECTED:
                 raise Refusal(Code.NOT_CANCELLABLE, "quote.spent", claim_no=spent.claim_no)
-            state = await _state(conn, request.order_no)
-            return Checked(gateway=await self._refuse_early(conn, request, state, spent))
+            returned = await self._refuse_early(conn, request, state, spent)
+            return Checked(gateway=charged or returned)
 
     async def _refuse_early(
         self, conn: Connection, request: CancelRequest, state: OrderState, spent: FoundClaim | None
     ) -> str | None:
-        """Raise what the opening would refuse, with the new quote where one helps; else the first gateway it asks."""
+        """Raise what the opening would refuse, with the new quote where one helps; else the first leg's gateway."""
         now = await clock.now(conn)
-        charged = await self._check_offer(conn, request, state)
         check_cancel(state, request.selection, request.actor, self._policy)
         try:
             if spent is not None:
@@ -179,15 +182,26 @@ class Cancelling:
             balance = await extra_offers.balance(conn, state.order.member_no, offer.means)
             check_balance(offer, balance, costs.currency)
         gateways = {payment.payment_no: payment.gateway for payment in state.order.payments}
-        return charged or next((gateway for leg in costs.legs if (gateway := gateways[leg.payment_no])), None)
+        return next((gateway for leg in costs.legs if (gateway := gateways[leg.payment_no])), None)
 
-    async def _check_offer(self, conn: Connection, request: CancelRequest, state: OrderState) -> str | None:
-        """The gateway that the offer would charge. Raises BAD_VALUE for one that the shop does not take."""
-        if request.offer is None:
+    async def _check_values(self, conn: Connection, request: CancelRequest, state: OrderState) -> str | None:
+        """The gateway that the offer would charge. Raises what the shop doesn't take: a reason, a way to pay."""
+        self._policy.reason(request.reason_code, request.actor)
+        offer = self._at_gateway(request.offer)
+        if offer is None:
             return None
+        if offer.means.external and offer.gateway is None and offer.stored_no is None:
+            raise Refusal(Code.REQUIRED, "payment.gateway_missing")
         member_no = state.order.member_no
-        stored = await extra_offers.stored(conn, member_no, request.offer.stored_no)
-        return check_offer(request.offer, self._policy.extra_payment, member=member_no is not None, stored=stored)
+        stored = await extra_offers.stored(conn, member_no, offer.stored_no)
+        return check_offer(offer, self._policy.extra_payment, member=member_no is not None, stored=stored)
+
+    def _at_gateway(self, offer: ExtraOffer | None) -> ExtraOffer | None:
+        """The offer; at the shop's gateway when it has one alone and the caller named none for the token."""
+        gateways = self._policy.extra_payment.gateways
+        if offer is None or not offer.means.external or offer.gateway or offer.stored_no or len(gateways) != 1:
+            return offer
+        return replace(offer, gateway=gateways[0])
 
     async def _new_quote(self, request: CancelRequest) -> QuoteView:
         """The quote for a request whose opening found other amounts than its token. Raises what now refuses it."""
@@ -237,7 +251,7 @@ class Cancelling:
             language=request.language,
             private_id=remembered.private_id,
             terms=_message(terms) if terms else None,
-            extra=request.offer,
+            extra=self._at_gateway(request.offer),
             has_account=request.has_account,
             accept_by=remembered.accept_by,
         )
@@ -261,22 +275,15 @@ class Cancelling:
         return _first_answer(found, request) if found else None
 
 
-def _offer(asked: ExtraPayment, policy: ExtraPaymentPolicy) -> ExtraOffer:
+def _offer(asked: ExtraPayment) -> ExtraOffer:
     """How the caller offers to pay, without the token. Raises REQUIRED or BAD_VALUE for what the means does not fit."""
-    if not asked.means.external:
-        if asked.token is not None:
-            raise Refusal(Code.BAD_VALUE, "payment.token_unneeded")
-        return ExtraOffer(asked.means, asked.amount, asked.gateway, asked.stored_no)
-    if asked.token is None and asked.stored_no is None:
+    if not asked.means.external and asked.token is not None:
+        raise Refusal(Code.BAD_VALUE, "payment.token_unneeded")
+    if asked.means.external and asked.token is None and asked.stored_no is None:
         raise Refusal(Code.REQUIRED, "payment.token_missing")
     if asked.token is not None and asked.stored_no is not None:
         raise Refusal(Code.BAD_VALUE, "payment.two_tokens")
-    gateway = asked.gateway
-    if gateway is None and asked.token is not None:
-        if len(policy.gateways) != 1:
-            raise Refusal(Code.REQUIRED, "payment.gateway_missing")
-        gateway = policy.gateways[0]
-    return ExtraOffer(asked.means, asked.amount, gateway, asked.stored_no)
+    return ExtraOffer(asked.means, asked.amount, asked.gateway, asked.stored_no)
 
 
 def _has_account(asked: CancelAsked) -> bool:

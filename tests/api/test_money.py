@@ -191,6 +191,15 @@ async def test_a_cancel_is_paid_for_by_card_and_the_payment_is_refunded_later(cu
     assert [(one["payAmt"], one["addPayStat"]) for one in audit["addPayList"]] == [(2_000, "TAKEN")]
 
 
+async def test_the_shops_only_gateway_need_not_be_named(customer: Customer) -> None:
+    order_no = await customer.costly_order()
+    asked = select(order_no, {1: 1})
+    asked["quoteToken"] = (await customer.quote(asked))["quoteToken"]
+    info = {"payWayCd": "11", "payAmt": 2_000, "token": TOKEN}
+    told = await customer.done(order_no, payload(await customer.cancel({**asked, "addPayInfo": info})))
+    assert (told["addPayInfo"]["gateway"], told["addPayInfo"]["addPayStat"]) == ("sandbox", "TAKEN")
+
+
 async def test_a_cancel_is_paid_for_with_a_stored_means(customer: Customer, house: House) -> None:
     order_no = await customer.costly_order(storedPayList=[STORED])
     asked = select(order_no, {1: 1})

@@ -87,3 +87,16 @@ async def test_buttons_are_the_shops(strict_shop: Shop, me: dict[str, str], offi
     assert code(await strict_shop.call(QUOTE, select(order_no, {1: 1}), me)) == "2001"
     told = payload(await strict_shop.call(QUOTE, select(order_no, {1: 1}), office))
     assert told["policyVer"] == "strict"
+
+
+async def test_a_repeat_gets_the_first_answer_whatever_the_policy_says_by_now(
+    shop: Shop, strict_shop: Shop, me: dict[str, str]
+) -> None:
+    order_no = await shop.order()
+    asked = select(order_no, {1: 1}, reason="50")
+    first = payload(await shop.call(CANCEL, asked, me, key="before"))
+    assert payload(await strict_shop.call(CANCEL, asked, me, key="before")) == first
+    assert code(await strict_shop.call(CANCEL, asked, me, key="after")) == "1002"
+    other = select(order_no, {1: 2}, reason="60")
+    assert code(await strict_shop.call(CANCEL, other, me, key="before")) == "2004"
+    assert code(await strict_shop.call(CANCEL, {**other, "claimCausCd": "50"}, me, key="before")) == "1002"
