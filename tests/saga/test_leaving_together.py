@@ -182,6 +182,22 @@ async def test_points_are_taken_from_the_mileage_that_comes_back(house: House) -
     assert await _member(house, made) == {"mileage": 9_900, "points_owed": 0}
 
 
+async def test_a_claim_is_not_complete_before_its_points_are_taken(house: House) -> None:
+    """Its parts are given one by one when they can't be together."""
+    made = order(
+        line(1, 10_000, points=100),
+        payments=[payment("1", 10_000, Means.VIRTUAL_ACCOUNT, status=PaymentStatus.WAITING)],
+        member_no=next(_members),
+    )
+    asked = house.asked(await _fed(house, made, mileage=500), {1: 1})
+    steps = Steps.of(house)
+    assert (await run(steps.claims.open_cancel, asked)).standing.points == 100
+    restocked = await run(steps.settlement.settle, Settle(claim_no=asked.claim_no, parts=(Step.RESTOCK,)))
+    assert (restocked.completed, await _member(house, made)) == (False, {"mileage": 500, "points_owed": 0})
+    taken = await run(steps.settlement.settle, Settle(claim_no=asked.claim_no, parts=(CREDITS,)))
+    assert (taken.completed, await _member(house, made)) == (True, {"mileage": 400, "points_owed": 0})
+
+
 async def test_points_stay_when_the_claim_is_undone(house: House) -> None:
     made = order(line(1, 10_000, points=100), member_no=next(_members))
     order_no = await _fed(house, made, mileage=500)

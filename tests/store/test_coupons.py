@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -128,6 +129,20 @@ async def test_reissued(brought: AsyncConnection, expires_at: datetime, fault: F
         Returning.REISSUE, new.coupon_no, new.expires_at
     )  # fmt: skip
     assert told.restored_at is not None
+
+
+async def test_a_claim_gives_one_back_and_another_anew(conn: AsyncConnection) -> None:
+    policy = REISSUING.model_copy(
+        update={"coupons": REISSUING.coupons.model_copy(update={"expired_seller_fault": Returning.EXTEND})}
+    )
+    await shop.bring(
+        conn, replace(ORDER, benefits=(made.goods_coupon("B1", 1, 1_000), made.goods_coupon("B2", 2, 2_000)))
+    )
+    await _expires(conn, EXPIRED)
+    claim_no = await _freed(conn, policy=policy, fault=Fault.SELLER)
+    assert sorted(await _moved(conn)) == [("reissue", "B2"), ("restore", "B1")]
+    used = [(await _coupon(conn, no)).used_order_no for no in ("B1", "B2", reissued_no("B2", claim_no))]
+    assert used == [None, ORDER_NO, None]
 
 
 @pytest.mark.parametrize("expires_at", [FAR, None])
