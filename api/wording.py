@@ -482,12 +482,16 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "To settle, send as evidence the bank's or the gateway's own reference.",
     ),
     "evidence.taken": (
-        "이 거래번호는 다른 환불의 것입니다. 이 환불의 거래번호를 보내 주세요.",
-        "This reference belongs to another refund. Send the one of this refund.",
+        "이 거래번호는 다른 환불이나 결제의 것입니다. 이 건의 거래번호를 보내 주세요.",
+        "This reference belongs to another refund or payment. Send the one of this.",
     ),
     "evidence.not_found": (
-        "결제사에 이 거래번호의 환불이 없습니다. 결과를 모르는 동안에는 결제사의 거래번호만 됩니다.",
-        "The gateway shows no such refund. While the outcome is unknown only its own reference will do.",
+        "결제사에 이 거래번호의 환불이나 결제가 없습니다. 결과를 모르는 동안에는 결제사의 거래번호만 됩니다.",
+        "The gateway shows no such refund or charge. While the outcome is unknown only its own reference will do.",
+    ),
+    "evidence.unseen": (
+        "결제사가 응답하지 않아 이 거래번호를 확인할 수 없습니다. 나중에 다시 시도해 주세요.",
+        "The gateway does not answer, and a charge must be seen there. Try again later.",
     ),
     "service.parts_away": (
         "서비스의 일부가 응답하지 않습니다. payload를 확인해 주세요.",
