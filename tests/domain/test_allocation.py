@@ -167,6 +167,14 @@ def test_a_tax_free_part_is_told_as_far_as_it_was_paid() -> None:
     assert rest.tax_free == 200  # 1,700 were taxable
 
 
+def test_what_one_gateway_is_told_to_be_free_of_tax_no_other_is_told_again() -> None:
+    paid = [payment("1", 600, tax_free=200), payment("2", 600, Means.SIMPLE_PAY, tax_free=400)]
+    legs = spread(1_000, paid, EXTERNAL_FIRST, tax_free=300)
+    assert [(leg.payment_no, leg.amount, leg.tax_free) for leg in legs] == [("1", 600, 200), ("2", 400, 200)]
+    small = [payment("1", 600, tax_free=200), payment("2", 600, Means.SIMPLE_PAY, tax_free=300)]
+    assert [leg.tax_free for leg in spread(800, small, EXTERNAL_FIRST, tax_free=250)] == [200, 50]
+
+
 # --- properties -------------------------------------------------------------------------------------------------------
 
 AMOUNTS = st.one_of(st.integers(0, 12), st.integers(0, 100_000))
