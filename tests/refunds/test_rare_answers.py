@@ -34,6 +34,9 @@ class OtherWords:
         self.name = gateway.name
         self.capabilities = gateway.capabilities
         self.read = gateway.read
+        self.charge = gateway.charge
+        self.list_charges = gateway.list_charges
+        self.find_charge = gateway.find_charge
         self.aclose = gateway.aclose
         self._gateway = gateway
         self._answer: Outcome | None = answer
