@@ -11,10 +11,12 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.claims import Step, StepStatus
 from domain.orders import Fault, Promotion
 from domain.policy import Returning
-from store import coupons
+from store import claims, coupons
 from store.claim_details import load_claim
+from store.conservation import differences
 from store.coupons import LONGEST_NO, reissued_no
 from store.feed_shop import FedCoupon, put_coupon
 from store.tables import coupon_movements
@@ -167,6 +169,8 @@ async def test_a_coupon_that_another_order_has_used_is_left_alone(brought: Async
     claim_no = await _freed(brought, policy=policy)
     assert (await _coupon(brought)).used_order_no == "ANOTHER"
     assert await _coupon(brought, reissued_no("B1", claim_no)) is None
+    await claims.set_step(brought, claim_no, Step.COUPONS, StepStatus.DONE)
+    assert await differences(brought, ORDER_NO) == []
 
 
 async def test_a_number_that_is_taken_is_never_given_a_second_time(brought: AsyncConnection) -> None:

@@ -15,7 +15,7 @@ async def disagreements(house: House, order_nos: Sequence[str], stock: int) -> l
     """
     found = [
         *await _unfinished(house),
-        *await _told(house, "SELECT * FROM order_conservation WHERE difference <> 0", "money lost or made"),
+        *await _told(house, "SELECT * FROM order_differences", "a sum that does not come out"),
         *await _told(house, COUPONS, "a coupon not as planned"),
         *await _told(house, CREDITS, "credits not what was returned"),
         *await _told(house, STOCK, "units lost or made", stock=stock),

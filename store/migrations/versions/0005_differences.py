@@ -59,11 +59,10 @@ CROSS JOIN LATERAL (
         FROM credit_movements WHERE order_no = orders.order_no AND claim_no IS NOT NULL
     ),
     freed AS (
-        SELECT cancel.claim_no, freed.coupon_no, freed."returning", coupon.used_order_no,
+        SELECT cancel.claim_no, freed.coupon_no, freed."returning",
                freed.restored AND cancel.coupons IS NOT DISTINCT FROM 'DONE' AS given
         FROM cancel
         JOIN claim_coupons AS freed ON freed.claim_no = cancel.claim_no
-        JOIN coupons AS coupon ON coupon.coupon_no = freed.coupon_no
     ),
     moved AS (
         SELECT claim_no, kind, coupon_no, facts ->> 'new_coupon_no' AS new_coupon_no
@@ -166,12 +165,12 @@ CROSS JOIN LATERAL (
     FROM moved JOIN coupons ON coupons.coupon_no = moved.coupon_no
     WHERE moved.kind = 'restore' AND coupons.used_order_no = orders.order_no
     UNION ALL
-    -- For one that this order did not use any more, nothing was given.
+    -- For one that another order had used meanwhile nothing was given, and the movement says so.
     SELECT freed.claim_no, freed.coupon_no, 'coupon_reissued', 1, 0
     FROM freed
     LEFT JOIN moved ON moved.claim_no = freed.claim_no AND moved.coupon_no = freed.coupon_no
     WHERE freed.given AND freed."returning" = 'reissue'
-      AND (freed.used_order_no = orders.order_no OR moved.kind = 'reissue')
+      AND (moved.coupon_no IS NULL OR moved.new_coupon_no IS NOT NULL)
     UNION ALL
     SELECT moved.claim_no, moved.coupon_no, 'coupon_reissued', 0, 1
     FROM moved
