@@ -1,6 +1,6 @@
 """The sums of an order that always agree, by name, and what it is that each of them counts.
 
-docs/money.md tells them; the database reckons them from the rows that claims leave.
+docs/audit.md tells them; the database reckons them from the rows that claims leave (the view `order_differences`).
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -214,6 +216,11 @@ async def test_one_wrong_row_is_listed_with_both_sides(conn: AsyncConnection, wr
 
 def test_every_sum_is_seen_to_fail() -> None:
     assert {wrong.rule for wrong in WRONG} == set(Sum)
+
+
+def test_every_sum_is_told_in_the_page_about_the_audit() -> None:
+    page = (Path(__file__).parents[2] / "docs/audit.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` ", page, re.MULTILINE) == [rule.value for rule in Sum]
 
 
 async def test_a_claim_is_named_where_the_sum_is_of_one(conn: AsyncConnection) -> None:
