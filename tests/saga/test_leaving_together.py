@@ -11,7 +11,7 @@ import pytest
 
 from activities.settlement import CREDITS, Settle
 from domain.claims import Actor, Step
-from domain.orders import Means, Order, PaymentStatus
+from domain.orders import LineStatus, Means, Order, PaymentStatus
 from domain.refusals import Refusal
 from store.feed_shop import FedMember, put_member
 from tests.support.house import House
@@ -81,9 +81,10 @@ async def test_a_gift_stays_when_its_claim_is_undone(house: House) -> None:
 
 
 def unpaid() -> Order:
-    """15,000 are awaited on a virtual account; 5,000 in mileage are paid."""
+    """15,000 are awaited on a virtual account; 5,000 in mileage are paid. A gift comes with it."""
     return order(
-        line(1, 10_000, 2),
+        line(1, 10_000, 2, status=LineStatus.AWAITING_DEPOSIT),
+        gift(2, minimum=20_000, status=LineStatus.AWAITING_DEPOSIT),
         payments=[
             payment("1", 15_000, Means.VIRTUAL_ACCOUNT, status=PaymentStatus.WAITING),
             payment("2", 5_000, Means.MILEAGE),
@@ -108,9 +109,10 @@ async def test_an_unpaid_order_is_closed_whole(house: House) -> None:
         "SELECT closed_by FROM order_payments WHERE order_no = :no ORDER BY position", no=order_no
     )
     assert [row["closed_by"] for row in closed] == [asked.claim_no, None]
-    assert await _lines(house, order_no) == ["cancelled"]
+    assert await _lines(house, order_no) == ["cancelled", "cancelled"]
     [books] = await house.rows("SELECT * FROM order_conservation WHERE order_no = :no", no=order_no)
     assert (books["paid"], books["refunded"], books["due"], books["difference"]) == (5_000, 5_000, 0, 0)
+    assert await house.balanced()
 
 
 async def test_an_order_without_any_payment_yet_is_closed_too(house: House) -> None:
@@ -124,7 +126,7 @@ async def test_an_order_without_any_payment_yet_is_closed_too(house: House) -> N
 
 async def test_an_unpaid_order_whose_claim_is_undone_is_awaited_again(house: House) -> None:
     made = order(
-        line(1, 10_000, 2),
+        line(1, 10_000, 2, status=LineStatus.AWAITING_DEPOSIT),
         payments=[
             payment("1", 15_000, Means.VIRTUAL_ACCOUNT, status=PaymentStatus.WAITING),
             payment("2", 5_000),
@@ -139,6 +141,8 @@ async def test_an_unpaid_order_whose_claim_is_undone_is_awaited_again(house: Hou
                              no=order_no) == 0  # fmt: skip
     [books] = await house.rows("SELECT * FROM order_conservation WHERE order_no = :no", no=order_no)
     assert (books["due"], books["difference"]) == (-15_000, 0)
+    assert await _lines(house, order_no) == ["awaiting_deposit"]
+    assert await house.balanced()
 
 
 async def test_a_paid_virtual_account_needs_an_account_to_return_to(house: House) -> None:
@@ -180,6 +184,7 @@ async def test_points_are_taken_from_the_mileage_that_comes_back(house: House) -
     await house.cancel(asked)
     assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
     assert await _member(house, made) == {"mileage": 9_900, "points_owed": 0}
+    assert await house.balanced()
 
 
 async def test_a_claim_is_not_complete_before_its_points_are_taken(house: House) -> None:
@@ -249,3 +254,4 @@ async def test_tax_parts_are_returned_piece_by_piece_to_the_last(house: House) -
     [paid] = await house.rows("SELECT refunding, refunding_tax_free FROM order_payments WHERE order_no = :no",
                               no=order_no)  # fmt: skip
     assert paid == {"refunding": 32_000, "refunding_tax_free": 10_000}
+    assert await house.balanced()

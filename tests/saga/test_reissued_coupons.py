@@ -59,6 +59,7 @@ async def test_a_coupon_is_given_anew(house: House) -> None:
     }
     version = await house.value("SELECT policy_version FROM claims WHERE claim_no = :no", no=asked.claim_no)
     assert version == "reissuing"
+    assert await house.balanced()
 
 
 async def test_an_expired_coupon_is_extended_at_the_sellers_fault(house: House) -> None:
