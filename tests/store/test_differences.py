@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.claims import Step, StepStatus
 from domain.differences import Measure, Sum
 from domain.orders import Held, Means, PaymentStatus
-from domain.policy import Returning
+from domain.policy import Policy, Returning
 from store import claims, feed_shop, stock
 from store.conservation import differences
 from tests.store import shop
@@ -270,10 +270,14 @@ async def test_points_spent_before_they_are_taken_back_are_owed(conn: AsyncConne
     assert (fed.mileage, fed.points_owed) == (700, 30)
 
 
-async def test_a_coupon_that_the_order_did_not_use_any_more_is_not_given_anew(conn: AsyncConnection) -> None:
+@pytest.mark.parametrize("used", [None, "another order"])
+@pytest.mark.parametrize("policy", [made.POLICY, REISSUING], ids=["restored", "given anew"])
+async def test_a_coupon_that_is_used_elsewhere_meanwhile_is_no_difference(
+    conn: AsyncConnection, policy: Policy, used: str | None
+) -> None:
     await shop.bring(conn, REFUNDED)
-    await conn.execute(text("UPDATE coupons SET used_order_no = NULL"))
-    claim_no, _ = await shop.open_cancel(conn, REFUNDED.order_no, {1: 3}, policy=REISSUING)
+    claim_no, _ = await shop.open_cancel(conn, REFUNDED.order_no, {1: 3}, policy=policy)
+    await conn.execute(text("UPDATE coupons SET used_order_no = :used"), {"used": used})
     await shop.complete(conn, claim_no)
     assert await differences(conn) == []
 
