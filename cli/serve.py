@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 from cli.output import fail
 from deploy.local.discover import adopt_stack
@@ -14,6 +15,7 @@ def worker() -> None:
     # Takes a second to import: not for every other command, and only with the settings adopted.
     from worker import main
 
+    _keep_what_is_loaded()
     asyncio.run(main())
 
 
@@ -33,6 +35,7 @@ def api() -> None:
         app = create_app()
     except (PolicyError, NotConfigured) as error:
         fail(f"The API can't start: {error}")
+    _keep_what_is_loaded()
     uvicorn.run(
         app,
         host=settings.host,
@@ -41,3 +44,12 @@ def api() -> None:
         log_level=settings.log_level.lower(),
         timeout_graceful_shutdown=10,
     )
+
+
+def _keep_what_is_loaded() -> None:
+    """Code and schemas stay for good, so collections of garbage pass them over.
+
+    Looking through them, while an order of many lines is reckoned, took longer than the order.
+    """
+    gc.collect()
+    gc.freeze()
