@@ -634,6 +634,8 @@ async def test_what_does_not_add_up(service: Shop) -> None:
     [found] = envelope["payload"]["diffList"]
     assert (found["ordNo"], found["rule"], found["subject"]) == (NO, "books", NO)
     assert (found["found"] - found["expected"], found["diff"]) == (-7, -7)
+    assert (found["measure"], found["currency"], found["claimNo"]) == ("money", "KRW", None)
+    assert found["reason"].startswith("What was paid, extra payments included, is not")
     _, envelope = await service.get(f"/v1/audit/{NO}", role=Role.VIEW)
     assert (envelope["payload"]["balancedYn"], envelope["payload"]["diffList"]) == ("N", [found])
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from api import texts, wording
+from api.audit_wording import SUMS
+from domain.differences import Sum
 from domain.options import Obstacle
 from domain.orders import Order
 from domain.refusals import Code, Refusal
@@ -53,6 +55,11 @@ def test_texts_come_in_pairs_that_name_the_same_facts() -> None:
 
 def _facts(text: str) -> list[str]:
     return [part.split("}")[0] for part in text.split("{")[1:]]
+
+
+def test_every_sum_of_an_audit_has_words() -> None:
+    assert set(SUMS) == set(Sum)
+    assert all(words.strip() for pair in SUMS.values() for words in pair)
 
 
 def test_a_part_without_its_fact_is_left_out() -> None:
