@@ -10,10 +10,14 @@ from cli.output import money
 COLUMNS = ("Rule", "Of", "Why", ">Amount")
 
 
-def amounts(told: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """What the refund comes to, row by row: the amounts sum to the refund less the extra payment."""
+def amounts(told: Mapping[str, Any], *, coupons: bool = True) -> list[tuple[str, str, str, str]]:
+    """What the refund comes to, row by row: the amounts sum to the refund less the extra payment.
+
+    `coupons`: whether the number of a coupon is told, where one took an amount off.
+    """
     return [
-        (row["ruleCd"], _place(row), row["text"], money(row["amount"], told["currency"])) for row in told["explainList"]
+        (row["ruleCd"], _place(row, coupons), row["text"], money(row["amount"], told["currency"]))
+        for row in told["explainList"]
     ]
 
 
@@ -27,7 +31,6 @@ def points(told: Sequence[Mapping[str, Any]]) -> int:
     return sum(row["pntAmt"] for row in told)
 
 
-def _place(row: Mapping[str, Any]) -> str:
-    """What an amount is of: a line or a delivery group, and the coupon that took it off."""
+def _place(row: Mapping[str, Any], coupons: bool) -> str:
     place = f"line {row['ordSeq']}" if row["ordSeq"] is not None else f"group {row['deliGrpNo']}"
-    return place if row["cpnNo"] is None else f"{place}, coupon {row['cpnNo']}"
+    return f"{place}, coupon {row['cpnNo']}" if coupons and row["cpnNo"] is not None else place

@@ -78,7 +78,7 @@ def _print_quote(quote: Mapping[str, Any]) -> None:
     table(
         explaining.COLUMNS,
         [
-            *explaining.amounts(quote),
+            *explaining.amounts(quote, coupons=False),
             ("", "", total[0], money(total[1], quote["currency"])),
             *explaining.refunds(quote),
         ],
