@@ -203,7 +203,7 @@ async def test_many_at_once_charge_once(machinery: Machinery, world: World) -> N
 async def test_a_charge_of_another_amount_is_a_persons_to_explain(machinery: Machinery, world: World) -> None:
     claim_no = await world.claim()
     world.gateway.charge(AMOUNT + 1, reference=f"X-{claim_no}").raise_for_status()
-    world.gateway.fault("lose_answer")
+    world.gateway.fault("error_before")
     with pytest.raises(ApplicationError) as failure:
         await machinery.charge(claim_no)
     assert failure.value.type == FailureType.OUTCOME_UNKNOWN

@@ -69,6 +69,7 @@ async def test_armed_and_late_it_does_not_send(
     assert not await world.turn_back(claim_no)
     await world.age(claim_no)
     assert (await machinery.look_up(claim_no)).state is LookUpState.ABSENT
+    assert (await world.row(claim_no)).ever_unknown
     assert await world.turn_back(claim_no)
     assert (await lost.go_on(later_by=LATER)).kind is ChargeKind.FENCED
     assert lost.calls == 0

@@ -237,6 +237,7 @@ async def test_two_charges_under_our_reference_are_a_persons_to_explain(house: H
     number = await parked(house, one, "PSP_DOWN", ["retry", "settle"], unknown=True)
     assert len(await charged(house, one.claim_no)) == 2
     assert await refused(house, one, number, "settle", stranger.json()["pgTid"]) == "evidence.not_found"
+    assert await refused(house, one, number, "settle", f"{one.order_no}-1") == "evidence.taken"
     await house.resolve(one.workflow_id, number, "settle", twin.json()["pgTid"])
     await ended(house, one, "COMPLETED")
     (paid,) = await taken(house, one.claim_no)
