@@ -7,6 +7,7 @@ every gateway. Amounts are integer minor units of the payment's currency.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -16,12 +17,22 @@ from domain.orders import Means
 
 
 @dataclass(frozen=True, slots=True)
+class RefundAccount:
+    """A customer's bank account, for money that can't go back where it came from. Never shown or logged."""
+
+    bank: str
+    number: str = field(repr=False)
+    holder: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RefundCommand:
     """One request to give `amount` of a payment back.
 
     `key` is the idempotency key; `reference` is our own name of the refund, echoed by the gateway, by which `find`
     knows it again (no personal data); `guard` is what the payment should hold before it, or nothing may be done.
-    `tax_free` and `vat` are parts of `amount`, None when the gateway was told none of the payment.
+    `tax_free` and `vat` are parts of `amount`, None when the gateway was told none of the payment. `currency` is the
+    payment's (ISO 4217) and `means` its own; `account` where the customer wants the money of a virtual account.
     """
 
     payment_ref: str
@@ -29,8 +40,11 @@ class RefundCommand:
     key: str
     reference: str
     guard: int
+    currency: str
+    means: Means
     tax_free: int | None = None
     vat: int | None = None
+    account: RefundAccount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +228,33 @@ class Capabilities:
     charges: bool = False
 
 
+# --- what a gateway tells unasked ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookHint:
+    """What a delivery says, as far as it can be believed: something of a payment may have changed.
+
+    It is a hint to read the payment, never a fact. `delivery_id` is the same for every repeat of a delivery.
+    `payment_ref`, `refund_ref` and `reference` name what it is about, as far as it says so; `event` is the gateway's own
+    word.
+    """
+
+    delivery_id: str
+    event: str
+    payment_ref: str | None = None
+    refund_ref: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadWebhook:
+    """A delivery that is not authentic, or can't be read. `authentic`: it came from the gateway all the same."""
+
+    code: str
+    authentic: bool = False
+
+
 class PaymentGateway(Protocol):
     """One payment gateway. Its methods raise nothing for what the network or the gateway does: that is an outcome."""
 
@@ -249,6 +290,13 @@ class PaymentGateway(Protocol):
         """Look for the payment that our charge has made, by the reference that it was sent with.
 
         Two of them, or one of another amount, are neither found nor absent: a person must explain them.
+        """
+        ...
+
+    def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
+        """What a delivery says, once it is proved authentic as this gateway offers it.
+
+        `raw` is the body as it came, `headers` have lower-case names, `peer` is the address of the socket.
         """
         ...
 

@@ -15,6 +15,7 @@ from domain.orders import Means
 from gateways.payments.matching import find_our_charge, find_ours
 from gateways.payments.port import (
     Absent,
+    BadWebhook,
     Capabilities,
     ChargeCommand,
     ChargeOutcome,
@@ -35,6 +36,7 @@ from gateways.payments.port import (
     Retry,
     Undetermined,
     Unknown,
+    WebhookHint,
 )
 
 PAYMENT_UNKNOWN = "not_found"
@@ -173,6 +175,9 @@ class SandboxGateway:
                 return Absent()
             case Undetermined() as undetermined:
                 return undetermined
+
+    def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
+        return BadWebhook("webhooks_unsupported")
 
     async def aclose(self) -> None:
         await self._client.aclose()

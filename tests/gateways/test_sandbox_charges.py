@@ -52,7 +52,7 @@ async def test_a_charge_is_refunded_like_any_payment(gateway: SandboxGateway, ca
     made = await gateway.charge(command(means=Means.SIMPLE_PAY))
     assert isinstance(made, Done)
     assert (caller.payment(made.ref)["payWayCd"], caller.payment(made.ref)["balance"]) == ("41", 300)
-    refund = RefundCommand(made.ref, 100, fresh("key"), "leg", 300, tax_free=40, vat=5)
+    refund = RefundCommand(made.ref, 100, fresh("key"), "leg", 300, "KRW", Means.CARD, tax_free=40, vat=5)
     assert isinstance(await gateway.refund(refund), Done)
     (listed,) = caller.payment(made.ref)["refunds"]
     assert (listed["taxFreeAmount"], listed["vatAmount"]) == (40, 5)
@@ -60,7 +60,7 @@ async def test_a_charge_is_refunded_like_any_payment(gateway: SandboxGateway, ca
 
 async def test_tax_parts_that_are_not_known_are_not_told(gateway: SandboxGateway, caller: Caller) -> None:
     payment = caller.new_payment(1_000)
-    await gateway.refund(RefundCommand(payment, 100, fresh("key"), "leg", 1_000, tax_free=0))
+    await gateway.refund(RefundCommand(payment, 100, fresh("key"), "leg", 1_000, "KRW", Means.CARD, tax_free=0))
     (listed,) = caller.payment(payment)["refunds"]
     assert listed["taxFreeAmount"] == 0
     assert "vatAmount" not in listed

@@ -37,6 +37,7 @@ class OtherWords:
         self.charge = gateway.charge
         self.list_charges = gateway.list_charges
         self.find_charge = gateway.find_charge
+        self.parse_webhook = gateway.parse_webhook
         self.aclose = gateway.aclose
         self._gateway = gateway
         self._answer: Outcome | None = answer
