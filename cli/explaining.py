@@ -32,5 +32,11 @@ def points(told: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _place(row: Mapping[str, Any], coupons: bool) -> str:
-    place = f"line {row['ordSeq']}" if row["ordSeq"] is not None else f"group {row['deliGrpNo']}"
+    """What an amount is of: a line, a delivery group, or the order."""
+    if row["ordSeq"] is not None:
+        place = f"line {row['ordSeq']}"
+    elif row["deliGrpNo"] is not None:
+        place = f"group {row['deliGrpNo']}"
+    else:
+        place = "order"
     return f"{place}, coupon {row['cpnNo']}" if coupons and row["cpnNo"] is not None else place

@@ -77,3 +77,17 @@ async def test_an_extra_payment_and_what_became_of_it(claims: Console, shop: Sho
     ):
         assert re.search(rf"^{row}$", ran.out, re.MULTILINE), row
     assert "tok-show" not in ran.out
+
+
+async def test_a_payment_that_nobody_has_to_make_any_more(claims: Console, shop: Shop, house: House) -> None:
+    awaited = {"payNo": "1", "payWayCd": "21", "payAmt": 20_000, "payStatCd": "11", "partCnclPsbYn": "Y"}
+    order_no = await shop.order(line(1, ordDtlStatCd="10"), payments=[awaited])
+    claim_no = await _completed(shop, house, order_no, {1: 2})
+    ran = await claims("show", claim_no)
+    assert (ran.code, ran.err) == (0, "")
+    for row in (
+        r"WAITING_PAYMENT +order .+ -20,000 KRW",
+        r"Refund +0 KRW",
+        r"Payments that nobody has to make +1",
+    ):
+        assert re.search(rf"^{row}$", ran.out, re.MULTILINE), row
