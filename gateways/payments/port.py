@@ -236,8 +236,8 @@ class WebhookHint:
     """What a delivery says, as far as it can be believed: something of a payment may have changed.
 
     It is a hint to read the payment, never a fact. `delivery_id` is the same for every repeat of a delivery.
-    `payment_ref`, `refund_ref` and `reference` name what it is about, as far as it says so; `event` is the gateway's own
-    word.
+    `payment_ref`, `refund_ref` and `reference` name what it is about, as far as it says so; `event` is the gateway's
+    own word.
     """
 
     delivery_id: str
