@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.claims import LegState
 from domain.conservation import Books, books
 from domain.differences import Sum
-from domain.orders import Fault, Means, Order, PaymentStatus
+from domain.orders import Fault, LineStatus, Means, Order, PaymentStatus
 from domain.policy import Policy
 from domain.refusals import Refusal
 from store import conservation
@@ -163,6 +163,65 @@ async def test_a_waiting_payment_is_owed(conn: AsyncConnection) -> None:
     await shop.bring(conn, unpaid)
     seen = await _agreed(conn, unpaid.order_no)
     assert (seen.paid, seen.due, seen.bought) == (1_000, -9_000, 10_000)
+
+
+async def test_a_payment_that_a_claim_closed_is_not_owed_any_more(conn: AsyncConnection) -> None:
+    unpaid = made.order(
+        made.line(1, 10_000, 1),
+        payments=(
+            made.payment("1", 9_000, Means.VIRTUAL_ACCOUNT, status=PaymentStatus.WAITING),
+            made.payment("2", 1_000, Means.MILEAGE),
+        ),
+    )
+    await shop.bring(conn, unpaid)
+    before = await _agreed(conn, unpaid.order_no)
+    claim_no, _ = await shop.open_cancel(conn, unpaid.order_no, {1: 1})
+    assert (await _agreed(conn, unpaid.order_no)).due == 1_000
+    await shop.undo(conn, claim_no)
+    assert await _agreed(conn, unpaid.order_no) == before
+
+
+async def test_an_extra_payment_is_owed_until_it_is_taken_and_paid_from_then_on(conn: AsyncConnection) -> None:
+    cheap = made.order(made.line(1, 1_000), made.line(2, 29_000), groups=(made.group(fee=3_000, free_from=30_000),))
+    await shop.bring(conn, cheap)
+    claim_no, costs = await shop.open_cancel(conn, cheap.order_no, {1: 1})
+    assert costs.extra == 2_000
+    owed = await _agreed(conn, cheap.order_no, extra_owed=2_000)
+    assert (owed.paid, owed.extra_paid, owed.due, owed.bought, owed.fees) == (30_000, 0, -2_000, 29_000, 3_000)
+    await shop.take_extra(conn, claim_no)
+    taken = await _agreed(conn, cheap.order_no)
+    assert (taken.paid, taken.extra_paid, taken.due) == (30_000, 2_000, 0)
+    # Like any other payment it goes back when the rest is cancelled, and the fee with it.
+    rest, _ = await shop.open_cancel(conn, cheap.order_no, {2: 1})
+    await shop.complete(conn, rest)
+    assert (await _agreed(conn, cheap.order_no)).refunded == 32_000
+
+
+async def test_a_surcharge_is_a_fee_of_its_group(conn: AsyncConnection) -> None:
+    remote = made.order(
+        made.line(1, 10_000, group="G1"),
+        made.line(2, 5_000, group="G2"),
+        groups=(made.group("G1", surcharge=4_000), made.group("G2", fee=2_500, paid=2_500, surcharge=1_000)),
+    )
+    await shop.bring(conn, remote)
+    assert (await _agreed(conn, remote.order_no)).fees == 7_500
+    await shop.open_cancel(conn, remote.order_no, {1: 1})
+    assert (await _agreed(conn, remote.order_no)).fees == 3_500
+
+
+async def test_a_gift_keeps_no_group_and_costs_nothing(conn: AsyncConnection) -> None:
+    """Of group G1 only a gift is left, one that was shipped: its fee went back."""
+    gift = made.gift(3, minimum=1, status=LineStatus.SHIPPED)
+    with_gift = made.order(
+        made.line(1, 10_000),
+        gift,
+        made.line(2, 5_000, group="G2"),
+        groups=(made.group(fee=3_000, paid=3_000), made.group("G2")),
+    )
+    await shop.bring(conn, with_gift)
+    await shop.open_cancel(conn, with_gift.order_no, {1: 1})
+    seen = await _agreed(conn, with_gift.order_no)
+    assert (seen.bought, seen.fees, seen.due) == (5_000, 0, 13_000)
 
 
 async def test_amounts_near_the_limit_do_not_overflow(conn: AsyncConnection) -> None:
