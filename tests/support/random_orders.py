@@ -27,6 +27,9 @@ from tests.support.orders import NOW, POLICY, Story, gift, group, line, order, p
 FAULTS = st.sampled_from(Fault)
 CURRENCIES = st.sampled_from(["KRW", "JPY", "USD", "EUR", "KWD"])
 _EXPIRIES = st.sampled_from([None, NOW - timedelta(days=1), NOW, NOW + timedelta(seconds=1), NOW + timedelta(days=9)])
+_FRACTION = st.integers(0, 1_000_000)
+_DIVISORS = st.sampled_from([1, 4, 10])
+_PRICES = st.one_of(st.integers(1, 9), st.integers(1, 30_000))
 _SELDOM = st.sampled_from([False] * 9 + [True])
 _SOMETIMES = st.sampled_from([False, False, True])
 
@@ -38,42 +41,45 @@ def _tested(lines: Sequence[Line], benefits: Sequence[Benefit]) -> int:
     return sum(one.price * one.quantity for one in lines) - discounts
 
 
-@st.composite
 def _near(draw: st.DrawFn, amount: int) -> int:
     """Up to `amount`, and often so near to it that one unit less misses it."""
-    return draw(st.one_of(st.just(amount), st.integers(amount * 2 // 3, amount), st.integers(0, amount)))
+    share = draw(st.sampled_from([0, 1, 1, 3])) * draw(_FRACTION)
+    return amount - amount * share // 3_000_000
 
 
-@st.composite
-def groups_of_orders(draw: st.DrawFn, group_no: str, tested: int) -> DeliveryGroup:
+def _upto(draw: st.DrawFn, amount: int) -> int:
+    """From 0 to `amount`. One strategy for all amounts: making one for each costs more than drawing from it."""
+    return amount * draw(_FRACTION) // 1_000_000
+
+
+def _group(draw: st.DrawFn, group_no: str, tested: int) -> DeliveryGroup:
     """Free by its threshold most of all; or shipped for a fee, by a coupon in whole or in part, or paid at the door."""
     fee = draw(st.sampled_from([3_000, 2_500, 1, 0]))
     surcharge = draw(st.sampled_from([0, 0, 0, 1, 4_000]))
-    threshold = draw(_near(tested))
+    threshold = _near(draw, tested)
     match draw(st.sampled_from(["threshold", "threshold", "threshold", "fee", "coupon", "any", "collect"])):
         case "threshold":
             return group(group_no, fee=fee, free_from=threshold, surcharge=surcharge)
         case "fee":
             return group(group_no, fee=fee, free_from=tested + 1, paid=fee, surcharge=surcharge)
         case "coupon":
-            discount = draw(st.one_of(st.just(fee), st.integers(0, fee)))
+            discount = fee if draw(st.booleans()) else _upto(draw, fee)
             coupon = draw(st.sampled_from([f"S-{group_no}", "S-shared"]))
             return group(group_no, fee=fee, free_from=threshold, paid=fee - discount, discount=discount, coupon=coupon)
         case "collect":
             return group(group_no, fee=fee, free_from=threshold, collect=True)
         case _:
-            paid = draw(st.integers(0, fee))
-            return group(group_no, fee=fee, free_from=draw(st.integers(0, 60_000)), paid=paid, surcharge=surcharge)
+            paid = _upto(draw, fee)
+            return group(group_no, fee=fee, free_from=_upto(draw, 60_000), paid=paid, surcharge=surcharge)
 
 
-@st.composite
-def benefits_of_orders(draw: st.DrawFn, lines: Sequence[Line], *, forbidding: bool) -> tuple[Benefit, ...]:
+def _benefits(draw: st.DrawFn, lines: Sequence[Line], *, forbidding: bool) -> tuple[Benefit, ...]:
     """Goods, double and basket coupons that discount no line below nothing; some make a line free together."""
     rest = {one.line_no: one.price * one.quantity for one in lines}
-    made = draw(_coupons_that_make_free(draw(st.sampled_from(lines)), rest)) if draw(_SOMETIMES) else []
+    made = _coupons_that_make_free(draw, draw(st.sampled_from(lines)), rest) if draw(_SOMETIMES) else []
     for number in range(draw(st.integers(0, 2))):
         line_no = draw(st.sampled_from(sorted(rest)))
-        amount = draw(st.one_of(st.integers(0, rest[line_no] // 4), st.integers(0, rest[line_no])))
+        amount = _upto(draw, rest[line_no] // draw(_DIVISORS))
         rest[line_no] -= amount
         promotion = draw(st.sampled_from([Promotion.GOODS, Promotion.DOUBLE]))
         made.append(Benefit(f"A-{number}", promotion, amount, 0, {line_no: amount}))
@@ -82,15 +88,14 @@ def benefits_of_orders(draw: st.DrawFn, lines: Sequence[Line], *, forbidding: bo
         line_nos = draw(st.permutations(sorted(rest)))[: draw(st.integers(1, len(lines)))]
         shares = {}
         for line_no in line_nos:
-            shares[line_no] = draw(st.integers(0, rest[line_no] // draw(st.sampled_from([1, 10]))))
+            shares[line_no] = _upto(draw, rest[line_no] // draw(_DIVISORS))
             rest[line_no] -= shares[line_no]
-        minimum = draw(_near(_tested([one for one in lines if one.line_no in shares], made)))
+        minimum = _near(draw, _tested([one for one in lines if one.line_no in shares], made))
         declared = draw(st.sampled_from(below))
         made.append(Benefit(f"B-{number}", Promotion.BASKET, sum(shares.values()), minimum, shares, declared))
     return tuple(made)
 
 
-@st.composite
 def _coupons_that_make_free(draw: st.DrawFn, of: Line, rest: dict[int, int]) -> list[Benefit]:
     """Two or three coupons, each rounded by itself, that leave a line to be paid with nothing or next to nothing."""
     left = rest[of.line_no] - draw(st.integers(0, 1))
@@ -101,33 +106,30 @@ def _coupons_that_make_free(draw: st.DrawFn, of: Line, rest: dict[int, int]) -> 
     return [Benefit(f"F-{number}", Promotion.GOODS, part, 0, {of.line_no: part}) for number, part in enumerate(parts)]
 
 
-@st.composite
-def payments_of_orders(draw: st.DrawFn, amount: int) -> tuple[Payment, ...]:
+def _payments(draw: st.DrawFn, amount: int) -> tuple[Payment, ...]:
     """`amount` over one to four means, some of them perhaps with nothing; some told of their tax parts."""
     means = draw(st.lists(st.sampled_from(Means), min_size=1, max_size=4))
     parts: list[int] = []
     for _ in means[1:]:
-        parts.append(draw(st.integers(0, amount - sum(parts))))
+        parts.append(_upto(draw, amount - sum(parts)))
     parts.append(amount - sum(parts))
     return tuple(
-        draw(_told(payment(str(number), part, one)))
+        _told(draw, payment(str(number), part, one))
         for number, (one, part) in enumerate(zip(means, parts, strict=True))
     )
 
 
-@st.composite
 def _told(draw: st.DrawFn, made: Payment) -> Payment:
     if made.means is Means.MILEAGE:
         return replace(made, expires_at=draw(_EXPIRIES))
     if not made.means.external or draw(st.booleans()):
         return made
-    free = draw(st.one_of(st.none(), st.integers(0, made.amount)))
-    vat = draw(st.one_of(st.none(), st.integers(0, made.amount - (free or 0))))
+    free = _upto(draw, made.amount) if draw(st.booleans()) else None
+    vat = _upto(draw, made.amount - (free or 0)) if draw(st.booleans()) else None
     return replace(made, tax_free=free, vat=vat)
 
 
-@st.composite
-def gifts_of_orders(draw: st.DrawFn, lines: Sequence[Line]) -> tuple[Line, ...]:
+def _gifts(draw: st.DrawFn, lines: Sequence[Line]) -> tuple[Line, ...]:
     """Gifts of a line or from an amount, in the groups of the goods or in one of their own."""
     listed = sum(one.price * one.quantity for one in lines)
     group_nos = [*sorted({one.group_no for one in lines}), "G-gifts"]
@@ -139,14 +141,13 @@ def gifts_of_orders(draw: st.DrawFn, lines: Sequence[Line]) -> tuple[Line, ...]:
                 len(lines) + number + 1,
                 draw(st.integers(1, 3)),
                 of=draw(st.sampled_from(lines)).line_no if by_line else None,
-                minimum=None if by_line else max(1, draw(_near(listed))),
+                minimum=None if by_line else max(1, _near(draw, listed)),
                 group=draw(st.sampled_from(group_nos)),
             )
         )
     return tuple(made)
 
 
-@st.composite
 def _held_together(draw: st.DrawFn, payments: Sequence[Payment]) -> tuple[Payment, ...]:
     """Now and then a payment that is still awaited, or one that can't be returned in part."""
     number = draw(st.integers(0, len(payments) - 1))
@@ -163,11 +164,10 @@ def orders(draw: st.DrawFn, max_lines: int = 6, max_quantity: int = 6, *, everyt
     With `everything` it may have gifts, coupons that forbid partial cancels, and payments that hold it together.
     """
     group_nos = [f"G{number}" for number in range(draw(st.integers(1, 3)))]
-    prices = st.one_of(st.integers(1, 9), st.integers(1, 30_000))
     lines = tuple(
         line(
             line_no,
-            draw(prices),
+            draw(_PRICES),
             draw(st.integers(1, max_quantity)),
             group=group_nos[(line_no - 1) % len(group_nos)],
             tax_free=draw(st.booleans()),
@@ -175,16 +175,16 @@ def orders(draw: st.DrawFn, max_lines: int = 6, max_quantity: int = 6, *, everyt
         )
         for line_no in range(1, draw(st.integers(len(group_nos), max(max_lines, len(group_nos)))) + 1)
     )
-    benefits = draw(benefits_of_orders(lines, forbidding=everything))
+    benefits = _benefits(draw, lines, forbidding=everything)
     groups = tuple(
-        draw(groups_of_orders(group_no, _tested([one for one in lines if one.group_no == group_no], benefits)))
+        _group(draw, group_no, _tested([one for one in lines if one.group_no == group_no], benefits))
         for group_no in group_nos
     )
-    payments = draw(payments_of_orders(total(lines, groups, benefits)))
+    payments = _payments(draw, total(lines, groups, benefits))
     gifts: tuple[Line, ...] = ()
     if everything:
-        gifts = draw(gifts_of_orders(lines))
-        payments = draw(_held_together(payments)) if draw(_SELDOM) else payments
+        gifts = _gifts(draw, lines)
+        payments = _held_together(draw, payments) if draw(_SELDOM) else payments
     if any(one.group_no == "G-gifts" for one in gifts):
         groups = (*groups, group("G-gifts", fee=3_000, free_from=20_000))
     return order(*lines, *gifts, groups=groups, benefits=benefits, payments=payments, currency=draw(CURRENCIES))
@@ -232,7 +232,7 @@ def free_lines(draw: st.DrawFn) -> Story:
     """An order with a line that several coupons make free or all but free, beside goods that were paid for."""
     free = line(1, draw(st.integers(1, 4)), draw(st.integers(2, 7)))
     rest = {1: free.price * free.quantity}
-    coupons = draw(_coupons_that_make_free(free, rest))
+    coupons = _coupons_that_make_free(draw, free, rest)
     if draw(st.booleans()):
         coupons[-1] = replace(coupons[-1], promotion=Promotion.BASKET, minimum=draw(st.integers(0, 20)))
     made = order(
