@@ -43,6 +43,7 @@ def test_one_shipping_coupon_may_ship_several_groups() -> None:
     ("bad", "reason", "fact"),
     [
         (replace(GOOD, currency="XXX1"), "order.currency_unknown", "XXX1"),
+        (replace(GOOD, currency="XAU"), "order.currency_unknown", "XAU"),
         (replace(GOOD, lines=()), "order.no_lines", None),
         (lines(LINE, LINE), "line.repeated", 1),
         (replace(GOOD, groups=(GROUP, GROUP)), "group.repeated", "G1"),
