@@ -119,7 +119,10 @@ def _print_money(claim: Mapping[str, Any], audit: Mapping[str, Any], timezone: s
     if claim["clsPayNoList"]:
         sums.append(("Payments that nobody has to make", ", ".join(claim["clsPayNoList"])))
     fields(sums)
-    table(explaining.COLUMNS, explaining.refunds(claim))
+    divided = explaining.refunds(claim)
+    if divided:
+        heading("Refunds")
+    table(explaining.COLUMNS, divided)
     table(
         ("Payment", ">Refund", "State", "Settled by", "Reference", "At"),
         [
