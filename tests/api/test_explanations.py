@@ -141,6 +141,55 @@ def _facts(text: str) -> set[str]:
     return {part.split("}")[0] for part in text.split("{")[1:]}
 
 
+@pytest.mark.parametrize(
+    ("kind", "rule", "amount", "inputs", "korean"),
+    [
+        (CostKind.GOODS, Rule.UNITS, 20_000, {"price": 10_000, "quantity": 2}, "10,000원 × 2개"),
+        (
+            CostKind.GOODS,
+            Rule.GIFT,
+            0,
+            {"bought": 9_000, "minimum": 10_000},
+            "사은품 기준 금액 10,000원 미달(9,000원): ",
+        ),
+        (CostKind.GOODS, Rule.GIFT, 0, {"bought": 10_000, "minimum": 10_000}, "남은 상품이 없음: "),
+        (CostKind.GOODS, Rule.GIFT, 0, {"bought": 0, "gift_of": 3}, "주문순번 3이(가) 모두 취소됨: "),
+        (
+            CostKind.FEE_RETURNED,
+            Rule.SHIPPING_THRESHOLD,
+            3_000,
+            {"charged": 3_000},
+            "배송그룹 전체 취소: 이전 취소에서 부과된 배송비 3,000원 반환",
+        ),
+        (
+            CostKind.FEE_RETURNED,
+            Rule.GROUP_CANCELLED,
+            2_500,
+            {"fee_paid": 2_500},
+            "배송그룹 전체 취소: 결제한 배송비 2,500원 반환",
+        ),
+        (
+            CostKind.FEE_RETURNED,
+            Rule.REMOTE_SURCHARGE,
+            5_000,
+            {"surcharge": 5_000},
+            "배송그룹 전체 취소: 도서산간 추가 배송비 5,000원 반환",
+        ),
+        (
+            CostKind.UNPAID,
+            Rule.WAITING_PAYMENT,
+            -15_000,
+            {"waiting": 15_000},
+            "입금되지 않은 15,000원 제외: 받지 않은 금액은 돌려주지 않음",
+        ),
+    ],
+)
+def test_each_rule_says_why(kind: CostKind, rule: Rule, amount: int, inputs: dict[str, int], korean: str) -> None:
+    [said] = explaining.Explaining("KRW", "v", "ko").rows([CostRow(kind, rule, amount, quantity=2, inputs=inputs)])
+    expected = f"{korean}사은품 2개 함께 취소" if rule is Rule.GIFT else korean
+    assert (said.text, said.amount, said.rule) == (expected, amount, rule.value.upper())
+
+
 def test_a_row_from_before_rows_kept_their_inputs_names_its_rule() -> None:
     said = explaining.Explaining("KRW", None, "en").rows([CostRow(CostKind.GOODS, Rule.UNITS, 10_000, quantity=1)])
     assert [(one.text, one.policy_version) for one in said] == [("Price of the units cancelled", None)]
