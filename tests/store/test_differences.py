@@ -197,6 +197,12 @@ WRONG = [
         90,
         95,
     ),
+    Wrong(
+        _undone,
+        "INSERT INTO credit_movements (movement_key, kind, means, member_no, amount, claim_no, order_no)"
+        " VALUES ('points/{claim}', 'points', 'mileage', 'M1', -30, '{claim}', '{order}')",
+        *(Sum.POINTS_TAKEN_BACK, "{claim}", 0, 30),
+    ),
     Wrong(_refunded, "UPDATE order_lines SET earned_points = 80 WHERE line_no = 1", Sum.POINTS_EARNED, "1", 80, 90),
     Wrong(_changed, "DELETE FROM stock_movements WHERE kind = 'release'", Sum.CHANGE_STOCK, "{claim}", 0, -3),
 ]
