@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import Any
 
@@ -189,6 +190,23 @@ async def test_a_cancel_is_paid_for_by_card_and_the_payment_is_refunded_later(cu
         "paidAmt": 30_000, "addPayAmt": 2_000, "rfdAmt": 32_000, "dueAmt": 0, "boughtAmt": 0, "feeAmt": 0,
     }  # fmt: skip
     assert [(one["payAmt"], one["addPayStat"]) for one in audit["addPayList"]] == [(2_000, "TAKEN")]
+
+
+async def test_twenty_equal_calls_at_once_are_charged_once(customer: Customer, house: House) -> None:
+    order_no = await customer.costly_order()
+    asked = select(order_no, {1: 1}, addPayInfo=by_card())
+    asked["quoteToken"] = (await customer.quote(select(order_no, {1: 1})))["quoteToken"]
+    told = [payload(one) for one in await asyncio.gather(*(customer.cancel(asked) for _ in range(20)))]
+    assert all(one == told[0] for one in told)
+    await customer.done(order_no, told[0])
+    taken = await house.rows(
+        "SELECT payment_no, gateway_ref FROM order_payments WHERE order_no = :no AND taken_by IS NOT NULL", no=order_no
+    )
+    assert len(taken) == 1
+    payment = (await house.gateway.get(f"/payments/{taken[0]['gateway_ref']}")).json()
+    assert (payment["amount"], payment["balance"]) == (2_000, 2_000)
+    charges = (await house.gateway.get("/charges", params={"reference": taken[0]["payment_no"]})).json()["charges"]
+    assert [one["amount"] for one in charges] == [2_000]
 
 
 async def test_the_shops_only_gateway_need_not_be_named(customer: Customer) -> None:
