@@ -36,9 +36,17 @@ def test_zero_and_less_keep_their_decimals() -> None:
     assert str(currencies.to_major(-5, "KWD")) == "-0.005"
 
 
-@pytest.mark.parametrize("currency", ["XAU", "XTS", "XXX", "XDR", "DEM", "HRK", "krw", "KR", "", "XQZ"])
+@pytest.mark.parametrize(("currency", "major"), [("BGN", "12345.67"), ("ITL", "1234567")])
+def test_a_withdrawn_currency_pays_no_new_order_and_keeps_its_decimals_for_the_old_ones(
+    currency: str, major: str
+) -> None:
+    assert not currencies.known(currency)
+    assert str(currencies.to_major(1_234_567, currency)) == major
+
+
+@pytest.mark.parametrize("currency", ["XAU", "XTS", "XXX", "XDR", "krw", "KR", "", "XQZ"])
 def test_what_nobody_can_pay_in_is_unknown(currency: str) -> None:
-    """Metals, test codes and drawing rights; currencies that are gone; what is no code at all."""
+    """Metals, test codes and drawing rights; what is no code at all."""
     assert not currencies.known(currency)
     with pytest.raises(UnknownCurrency, match=f"^{currency}$"):
         currencies.exponent(currency)
