@@ -41,6 +41,7 @@ async def finished(shop: Shop, me: dict[str, str], order_no: str, claim_no: str)
 
 
 async def test_a_quoted_cancel_moves_exactly_what_was_quoted(shop: Shop, me: dict[str, str], house: House) -> None:
+    """P13: the preview shows one amount and the refund sends another."""
     order_no = await shop.order(line(1), line(2), groups=[group(free_from=30_000, fee=3_000)])
     asked = select(order_no, {1: 1})
     quote = payload(await shop.call(QUOTE, asked, me))
@@ -244,6 +245,7 @@ async def test_a_guest_cancels_with_the_orders_password(shop: Shop) -> None:
 
 
 async def test_a_cancelled_line_shows_in_the_popup(shop: Shop, me: dict[str, str]) -> None:
+    """P22: the screen shows old quantities after a cancel."""
     order_no = await shop.order(line(1), line(2))
     claim = payload(await shop.call(CANCEL, select(order_no, {1: 2, 2: 1}), me, key="k"))
     await finished(shop, me, order_no, claim["claimNo"])

@@ -72,6 +72,7 @@ async def test_the_explanation_sums_to_the_totals(shop: Shop, me: dict[str, str]
 
 
 async def test_a_claim_explains_itself_as_its_quote_did(shop: Shop, me: dict[str, str]) -> None:
+    """P41: a split tender is refunded to other means than the quote named, and nobody knows by which rule."""
     order_no = await rich_order(shop)
     asked = select(order_no, {1: 1})
     quote = payload(await shop.call(QUOTE, asked, me))
@@ -99,6 +100,7 @@ async def test_a_claim_explains_itself_as_its_quote_did(shop: Shop, me: dict[str
     ],
 )
 def test_amounts_are_written_in_their_currency(currency: str, amount: int, language: str, written: str) -> None:
+    """P14: won and yen off by a hundred."""
     assert texts.money(amount, currency, language) == written
 
 

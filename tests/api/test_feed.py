@@ -627,7 +627,7 @@ async def test_the_audit_of_an_order(service: Shop) -> None:
 async def test_what_does_not_add_up(service: Shop) -> None:
     await service.open()
     _, envelope = await service.get("/v1/audit", role=Role.OPERATE)
-    assert envelope["payload"] == {"diffList": [], "findingList": []}
+    assert envelope["payload"] == {"diffList": [], "findingList": [], "nextAfter": None}
     async with service.engine.begin() as conn:
         await conn.execute(text("UPDATE order_payments SET amount = amount + 7 WHERE payment_no = '1'"))
     _, envelope = await service.get("/v1/audit", role=Role.OPERATE)

@@ -315,6 +315,7 @@ async def unpaid_order(customer: Customer) -> str:
 
 
 async def test_an_unpaid_order_is_closed_whole(customer: Customer) -> None:
+    """P21: money that nobody has paid is refunded."""
     order_no = await unpaid_order(customer)
     popup = payload(await customer.shop.call(POPUP, {"ordNo": order_no}, customer.headers))
     assert (popup["sctnCnclPsbYn"], popup["rfdActnNeedYn"]) == ("N", "N")
@@ -360,6 +361,7 @@ async def test_a_gift_leaves_with_what_it_came_for(customer: Customer, house: Ho
 
 
 async def test_points_go_with_the_goods_that_earned_them(customer: Customer) -> None:
+    """P24: points are kept after a refund, or returned twice."""
     order_no = await customer.order(line(1, earnPntAmt=301), holder={"mileage": 100})
     quote = await customer.quote(select(order_no, {1: 1}))
     assert quote["pointList"] == [{"ordSeq": 1, "pntAmt": 151}]
@@ -388,6 +390,7 @@ async def test_a_guest_has_no_points_to_lose(idle_shop: Shop) -> None:
 async def test_a_quote_says_what_becomes_of_a_coupon(
     shopper: Customer, expiry: str, reason: str, expected: tuple[str, str, int | None]
 ) -> None:
+    """P23: a coupon stays used after a cancel, and nobody knew."""
     coupon_no = f"C-FATE-{shopper.member_no}"
     order_no = await shopper.order(benefitList=[basket(coupon_no, {1: 1_000})])
     fed = {"mbrNo": shopper.member_no, "promoTypCd": "12", "cpnNm": "1,000", "expDtm": expiry, "usedOrdNo": order_no}
@@ -400,6 +403,7 @@ async def test_a_quote_says_what_becomes_of_a_coupon(
 
 @pytest.mark.parametrize(("declared", "refund"), [("TAKE_BACK", 8_000), ("KEEP", 9_000), ("FORBID", None)])
 async def test_a_coupons_own_rule_below_its_minimum(shopper: Customer, declared: str, refund: int | None) -> None:
+    """P19: an order falls below a minimum and the money goes wrong; the lost benefit is no line of its own."""
     coupon = basket(f"C-RULE-{shopper.member_no}", {1: 2_000}, minimum=20_000, blwMinCd=declared)
     order_no = await shopper.order(benefitList=[coupon])
     answer = await shopper.shop.call(QUOTE, select(order_no, {1: 1}), shopper.headers)
@@ -411,6 +415,7 @@ async def test_a_coupons_own_rule_below_its_minimum(shopper: Customer, declared:
 
 
 async def test_tax_parts_go_back_with_the_money(customer: Customer) -> None:
+    """P17: the tax of a partial refund is reckoned anew, and differs."""
     order_no = await customer.order(
         line(1, ordQty=1, salePrc=11_000),
         line(2, ordQty=1, salePrc=9_000, taxFreeYn="Y"),
