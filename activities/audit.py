@@ -17,7 +17,7 @@ from activities.errors import database_errors
 from activities.refunds import HEARTBEAT, RefundActivities
 from activities.undisturbed import beating
 from store import conservation, findings, refunds
-from store.database import Engine
+from store.database import Engine, each_alone
 from store.findings import Finding, FindingKind, OpenClaim
 
 _STARTED = timedelta(seconds=10)
@@ -103,9 +103,15 @@ class AuditActivities:
     @activity.defn
     async def find_unbalanced_orders(self) -> int:
         """Orders of which some sum doesn't come out; each finding says which, by how much, and both sides."""
-        with database_errors():
-            async with beating(HEARTBEAT), self._engine.begin() as conn:
-                wrong = await conservation.differences(conn, limit=_DIFFERENCES_AT_ONCE)
-                found = [findings.unbalanced(*rows) for rows in groupby(wrong, key=attrgetter("order_no"))]
-                complete = len(wrong) < _DIFFERENCES_AT_ONCE
-                return await findings.report(conn, FindingKind.CONSERVATION, found, complete=complete)
+        async with beating(HEARTBEAT):
+            with database_errors():
+                async with each_alone(self._engine) as conn:
+                    wrong = await conservation.differences(conn, limit=_DIFFERENCES_AT_ONCE)
+            found = [findings.unbalanced(order_no, rows) for order_no, rows in groupby(wrong, key=_ORDER)]
+            complete = len(wrong) < _DIFFERENCES_AT_ONCE
+            with database_errors():
+                async with self._engine.begin() as conn:
+                    return await findings.report(conn, FindingKind.CONSERVATION, found, complete=complete)
+
+
+_ORDER = attrgetter("order_no")

@@ -346,16 +346,23 @@ async def get_audit(order_no: OrderNo, request: Request, parts: TheParts) -> Env
 @router.get("/audit", summary="What does not add up", responses=ANY)
 @allow(*AUDITORS)
 async def get_findings(
-    request: Request, parts: TheParts, size: Annotated[int, Query(ge=1, le=1000)] = 100
+    request: Request,
+    parts: TheParts,
+    size: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: Annotated[Number | None, Query(description="`nextAfter` of the page before.")] = None,
 ) -> Envelope[FindingsView]:
-    """What of any order doesn't add up, reckoned now, and what the sweeper found: at most `size` of each."""
+    """What of any order doesn't add up, reckoned now, and what the sweeper found: at most `size` of each.
+
+    A page goes through so many orders as there is time for, so it can be empty and not the last.
+    """
     language = texts.language_of(request)
     async with parts.database.reading() as conn:
-        wrong = await conservation.differences(conn, limit=size)
+        page = await conservation.page_of_differences(conn, after or "", limit=size)
         found = await findings.open_findings(conn, limit=size)
     return ok(
         FindingsView(
-            differences=[DifferenceEntry.of(one, language) for one in wrong],
+            differences=[DifferenceEntry.of(one, language) for one in page.differences],
             findings=[FindingEntry.of(finding) for finding in found],
+            next=page.next_after,
         )
     )

@@ -47,7 +47,12 @@ def audit(order_no: Annotated[str | None, typer.Argument(metavar="[ORDER_NO]")] 
 
 async def _audit_all(service: Service, timezone: str) -> bool:
     found = await service.get("/v1/audit", size=1000)
-    wrong = found["diffList"]
+    wrong = list(found["diffList"])
+    after = found["nextAfter"]
+    while after is not None:
+        page = await service.get("/v1/audit", size=1000, after=after)
+        wrong += page["diffList"]
+        after = page["nextAfter"]
     # What is reckoned now is newer than what the sweeper says of the same.
     findings = [one for one in found["findingList"] if one["kind"] in MONEY_FINDINGS]
     for order_no, rows in groupby(wrong, key=itemgetter("ordNo")):

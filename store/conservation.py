@@ -41,6 +41,9 @@ order_differences = table(
 BATCH = 500
 """Orders that are reckoned in one statement: some quarter of a second's worth, when all have claims."""
 
+PAGE = 10 * BATCH
+"""Orders that a page goes through: what somebody waits for, and a transaction has time for."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderBooks:
@@ -74,6 +77,14 @@ class Difference:
         return self.found - self.expected
 
 
+@dataclass(frozen=True, slots=True)
+class DifferencesPage:
+    """`next_after` is where the next page goes on; None when all orders have been gone through."""
+
+    differences: tuple[Difference, ...]
+    next_after: str | None
+
+
 async def books_of(conn: AsyncConnection, order_no: str) -> OrderBooks | None:
     """The books of one order, as the database reckons them; None when there is no such order."""
     asked = select(order_conservation).where(order_conservation.c.order_no == order_no)
@@ -94,21 +105,46 @@ async def books_of(conn: AsyncConnection, order_no: str) -> OrderBooks | None:
 async def differences(conn: AsyncConnection, order_no: str | None = None, limit: int = 100) -> list[Difference]:
     """What doesn't add up, of one order or of all: nothing when all is well, else at most `limit`, by order number.
 
-    All orders are gone through so many at a time that no statement takes long: some 0.5 ms for one with claims.
+    All orders are gone through so many at a time that no statement takes long.
     """
     if order_no is not None:
         return _differences(await conn.execute(_ASKED.where(order_differences.c.order_no == order_no).limit(limit)))
     found: list[Difference] = []
-    after = ""
-    while len(found) < limit:
-        batch = select(orders.c.order_no).where(orders.c.order_no > after).order_by(orders.c.order_no).limit(BATCH)
-        last = (await conn.execute(select(func.max(batch.subquery().c.order_no)))).scalar_one()
-        if last is None:
-            break
-        within = _ASKED.where(order_differences.c.order_no > after, order_differences.c.order_no <= last)
-        found += _differences(await conn.execute(within.limit(limit - len(found))))
-        after = last
+    after: str | None = ""
+    while after is not None and len(found) < limit:
+        rows, after = await _of_batch(conn, after, limit - len(found))
+        found += rows
     return found
+
+
+async def page_of_differences(conn: AsyncConnection, after: str = "", *, limit: int = 100) -> DifferencesPage:
+    """What doesn't add up of the orders that follow `after`, by number: at most `limit` rows of at most `PAGE` orders.
+
+    An order's rows are on one page, unless it alone has more than `limit`: then ask for it by its number.
+    """
+    found: list[Difference] = []
+    upto = after
+    for _ in range(PAGE // BATCH):
+        rows, following = await _of_batch(conn, upto, limit + 1 - len(found))
+        found += rows
+        if len(found) > limit:
+            whole = [one for one in found if one.order_no != found[limit].order_no] or found[:limit]
+            return DifferencesPage(tuple(whole), whole[-1].order_no)
+        if following is None:
+            return DifferencesPage(tuple(found), None)
+        upto = following
+    return DifferencesPage(tuple(found), upto)
+
+
+async def _of_batch(conn: AsyncConnection, after: str, limit: int) -> tuple[list[Difference], str | None]:
+    """Of the next `BATCH` orders; and the last of them, None when no order follows it."""
+    batch = select(orders.c.order_no).where(orders.c.order_no > after).order_by(orders.c.order_no).limit(BATCH)
+    numbers = batch.subquery().c.order_no
+    last, count = (await conn.execute(select(func.max(numbers), func.count(numbers)))).one()
+    if last is None:
+        return [], None
+    within = _ASKED.where(order_differences.c.order_no > after, order_differences.c.order_no <= last)
+    return _differences(await conn.execute(within.limit(limit))), last if count == BATCH else None
 
 
 def _asked() -> Select[Any]:

@@ -270,6 +270,9 @@ class FindingsView(Wire):
 
     differences: list[DifferenceEntry] = Field(alias="diffList", description="Reckoned now, by order number.")
     findings: list[FindingEntry] = Field(alias="findingList")
+    next: str | None = Field(
+        alias="nextAfter", description="Send it as `after` to go on; null: all orders have been gone through."
+    )
 
 
 class NoticeEntry(Wire):

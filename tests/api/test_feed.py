@@ -575,6 +575,7 @@ async def test_moves_that_can_not_be(service: Shop, line: str, body: dict[str, A
     await service.open()
     refused = await service.call("POST", f"/v1/orders/{NO}/lines/{line}/status", body)
     assert _refusal(refused)[:2] == (status, code)
+    assert all("claimGoodsList" not in wrong["field"] for wrong in refused[1]["errors"])
 
 
 async def test_a_coupon_that_a_claim_gave_back(service: Shop) -> None:

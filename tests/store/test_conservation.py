@@ -286,6 +286,35 @@ async def test_all_orders_are_gone_through_batch_by_batch(
     assert [found.order_no for found in await conservation.differences(conn, "O001")] == ["O001"]
 
 
+async def test_pages_go_through_all_orders_and_never_cut_one(
+    conn: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conservation, "BATCH", 2)
+    monkeypatch.setattr(conservation, "PAGE", 4)
+    await _bring_many(conn, 7)
+    await conn.execute(text("UPDATE order_payments SET amount = amount + 1, refunding = refunding + 1"))
+
+    async def pages(limit: int) -> list[tuple[list[str], str | None]]:
+        found = []
+        after: str | None = ""
+        while after is not None:
+            page = await conservation.page_of_differences(conn, after, limit=limit)
+            after = page.next_after
+            found.append(([one.order_no[-1] for one in page.differences], after))
+        return found
+
+    # Two rows of each order: its books, and what the payment counts as returned. A page ends after four orders.
+    assert await pages(100) == [(list("00112233"), "O003"), (list("445566"), None)]
+    assert await pages(5) == [
+        (list("0011"), "O001"),
+        (list("2233"), "O003"),
+        (list("4455"), "O005"),
+        (list("66"), None),
+    ]
+    # One order alone has more rows than the page: what is left of it is asked for by its number.
+    assert [orders for orders, _ in await pages(1)] == [[str(number)] for number in range(7)] + [[]]
+
+
 async def _bring_many(conn: AsyncConnection, count: int) -> None:
     """Orders ``O000`` … that are not there yet, each with a claim."""
     for number in range(count):
