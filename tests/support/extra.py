@@ -36,27 +36,28 @@ def cheap_piece(name: str) -> Order:
     )
 
 
-async def asked_with_extra(
+async def asked_with_quote(
     house: House,
     order_no: str,
+    selection: Mapping[int, int],
     means: Means = Means.CARD,
     *,
-    selection: Mapping[int, int] | None = None,
     key: str | None = None,
 ) -> OpenCancel:
-    """A request to cancel line 1, with a quote of what that costs now and an offer to pay it; a card by TOKEN."""
-    wanted = selection or {1: 1}
+    """A request with a quote of what it comes to now, and an offer to pay what it costs; a card by TOKEN.
+
+    Raises what pricing raises for a selection that can't be cancelled.
+    """
     at = datetime.now(UTC)
     async with house.engine.begin() as conn:
         state = await load_state(conn, order_no)
         assert state is not None
+        costs = Story(state).quote(selection, at=at)
         private_id = None
-        if means.external:
+        if costs.extra and means.external:
             vault = Vault(house.settings.service_secret.get_secret_value())
             private_id = await private.keep(conn, vault.seal({TOKEN_PART: TOKEN}))
-    costs = Story(state).quote(wanted, at=at)
-    assert costs.extra
-    asked = house.asked(order_no, wanted, key=key)
+    asked = house.asked(order_no, selection, key=key)
     terms = Terms(
         nonce=asked.request_key,
         quoted_at=at,
@@ -65,8 +66,22 @@ async def asked_with_extra(
         refund=costs.refund,
         extra=costs.extra,
     )
-    offer = ExtraOffer(means, costs.extra, "sandbox" if means.external else None)
+    offer = ExtraOffer(means, costs.extra, "sandbox" if means.external else None) if costs.extra else None
     return asked.model_copy(update={"terms": terms, "extra": offer, "private_id": private_id})
+
+
+async def asked_with_extra(
+    house: House,
+    order_no: str,
+    means: Means = Means.CARD,
+    *,
+    selection: Mapping[int, int] | None = None,
+    key: str | None = None,
+) -> OpenCancel:
+    """As `asked_with_quote`, of line 1, for a cancel that costs more than it returns."""
+    asked = await asked_with_quote(house, order_no, selection or {1: 1}, means, key=key)
+    assert asked.extra
+    return asked
 
 
 async def give(house: House, order_no: str, amount: int) -> None:
