@@ -32,7 +32,7 @@ from deploy.local.discover import resolve
 from domain.policy import Policy
 from policies.reading import PolicyError
 from settings import Settings
-from store.database import AWAY, Database
+from store.database import AWAY, Database, why_away
 from workflows.sweep import SweepWorkflow
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ _CONNECT_TRIES = 60
 
 
 class DatabaseAway(Exception):
-    """The database could not be reached within a minute."""
+    """The database could not be reached in sixty tries."""
 
 
 class TemporalAway(Exception):
@@ -70,15 +70,15 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def register(settings: Settings, database: AsyncEngine, policy: Policy) -> None:
-    """Register the policy, waiting for a database that is still starting. Raises DatabaseAway after a minute."""
+    """Register the policy, waiting for a database that is still starting. Raises DatabaseAway after sixty tries."""
     for _ in range(_CONNECT_TRIES):
         try:
             return await bootstrap.register_policy(settings, Database(database), policy)
         except AWAY as error:
-            log.info("waiting for the database")
+            log.info("waiting for the database", why=why_away(error))
             failed = error
             await asyncio.sleep(1)
-    raise DatabaseAway("the database does not answer") from failed
+    raise DatabaseAway(f"the database does not answer: {why_away(failed)}") from failed
 
 
 async def connect(settings: Settings) -> Client:

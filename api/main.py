@@ -35,7 +35,7 @@ from domain.policy import Policy
 from gateways.payments.port import PaymentGateway
 from policies.reading import PolicyError
 from settings import Settings
-from store.database import AWAY, Database
+from store.database import AWAY, Database, why_away
 from store.private import Vault
 
 log = structlog.get_logger(__name__)
@@ -113,8 +113,8 @@ async def _register(parts: Parts) -> bool:
     """Register the policy; False while the database is away. Raises PolicyError or NotConfigured when that fails."""
     try:
         await bootstrap.register_policy(parts.settings, parts.database, parts.policy)
-    except AWAY:
-        log.info("waiting for the database")
+    except AWAY as error:
+        log.info("waiting for the database", why=why_away(error))
         return False
     return True
 
