@@ -55,6 +55,10 @@ def make(measured: Measured) -> Table:
     for less, more in pairwise(measured.growing):
         statements = more.quote_sql.statements, less.quote_sql.statements
         _row(table, f"{more.lines} lines beside {less.lines}, SQL statements", *statements, "1")
+    # One line alone has no gift, so its claim does less.
+    _, fewest, *_, most = measured.growing
+    statements = most.claim_sql.statements, fewest.claim_sql.statements
+    _row(table, f"its claim, {most.lines} lines beside {fewest.lines}, SQL statements", *statements, "1")
     return table
 
 
