@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from structlog.contextvars import bind_contextvars
 
 from api import faults, texts
-from api.schemas.places import ASKED
+from api.schemas.places import asked_field
 from domain.refusals import Code, Refusal
 from store.database import AWAY
 
@@ -81,7 +81,7 @@ def ok(payload: Payload) -> Envelope[Payload]:
 def refused(refusal: Refusal, language: str) -> JSONResponse:
     """The answer to a refusal, with the field of the request that it is about."""
     message = texts.refusal(refusal, language)
-    field = refusal.facts.get("field", ASKED.get(refusal.reason))
+    field = refusal.facts.get("field", asked_field(refusal))
     errors = [FieldError(field=str(field), message=message)] if field else []
     return _answer(refusal, message, errors)
 

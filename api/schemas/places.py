@@ -7,7 +7,7 @@ from typing import Any
 
 from api.schemas.feed_orders import FedOrderWire
 from api.schemas.feed_shop import StoredMeansWire
-from domain.refusals import Refusal
+from domain.refusals import Code, Refusal
 
 ASKED: Mapping[str, str] = {
     "reason.unknown": "claimCausCd",
@@ -32,7 +32,13 @@ ASKED: Mapping[str, str] = {
     "payment.account": "rfdActnNo",
     "whatif.staff_only": "whatIf",
 }
-"""By reason, the field of a storefront's call."""
+"""By reason, the field of a cancel or a quote."""
+
+
+def asked_field(refusal: Refusal) -> str | None:
+    """The field of a cancel or a quote that the refusal is about. What is not there at all is about no field."""
+    return None if refusal.code is Code.NOT_FOUND else ASKED.get(refusal.reason)
+
 
 _LINES = ("ordDtlList", "line_no", "ordSeq")
 _GROUPS = ("deliGrpList", "group_no", "deliGrpNo")

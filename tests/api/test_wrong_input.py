@@ -144,7 +144,7 @@ async def test_an_unknown_claim_is_not_found(idle_shop: Shop, order_no: str) -> 
 
 async def test_a_line_that_the_order_does_not_have_can_not_be_changed(idle_shop: Shop, order_no: str) -> None:
     body = {"ordNo": order_no, "ordSeq": 9, "goodsNo": "G1", "itmNo": "001"}
-    check(await idle_shop.call(CHANGE, body, idle_shop.token(Role.MEMBER, MEMBER)), 400, "1002")
+    check(await idle_shop.call(CHANGE, body, idle_shop.token(Role.MEMBER, MEMBER)), 400, "1002", "ordSeq")
 
 
 @pytest.mark.parametrize(
