@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from api import texts, wording
-from api.schemas.places import ASKED, FED
 from api.audit_wording import SUMS
+from api.schemas.places import ASKED, FED
 from domain.differences import Sum
 from domain.options import Obstacle
 from domain.orders import Order
