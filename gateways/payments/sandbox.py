@@ -1,5 +1,4 @@
-"""The sandbox gateway's adapter, and the pattern for a real one: a table of codes, and a line between *not sent* and
-*perhaps sent*."""
+"""The sandbox gateway's adapter, and the pattern for a real one: a table of codes, and answers believed only whole."""
 
 from __future__ import annotations
 
@@ -12,6 +11,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from domain.orders import Means
+from gateways.payments.http import OneShot
 from gateways.payments.matching import find_our_charge, find_ours
 from gateways.payments.port import (
     Absent,
@@ -66,37 +66,23 @@ CHARGE_MEANINGS: Mapping[str, Callable[[str], ChargeOutcome]] = {
 PAY_WAYS: Mapping[Means, str] = {Means.CARD: "11", Means.SIMPLE_PAY: "41"}
 """The gateway's codes of the means that it can charge."""
 
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""No connection was had. Any other trouble may come after the request has left."""
-
 
 class SandboxGateway:
-    """`base_url` without a trailing slash; time-outs in seconds. Never follows a redirect, never sends twice."""
-
-    name = "sandbox"
+    """`name` is the merchant's; `base_url` without a trailing slash; time-outs in seconds."""
 
     def __init__(
         self,
         base_url: str,
         *,
+        name: str = "sandbox",
         connect_timeout: float,
         read_timeout: float,
         settling: timedelta,
         key_life: timedelta,
     ) -> None:
+        self.name = name
         self.capabilities = Capabilities(settling=settling, key_life=key_life, charges=True)
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            # All but the wait for the answer is short: what is sent late would be sent after the attempt's deadline.
-            timeout=httpx.Timeout(connect_timeout, read=read_timeout),
-            transport=httpx.AsyncHTTPTransport(
-                retries=0,
-                # Shorter than a server keeps idle connections: on a stale one a request would count as perhaps sent.
-                limits=httpx.Limits(keepalive_expiry=2),
-            ),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._http = OneShot(base_url, connect_timeout=connect_timeout, read_timeout=read_timeout)
 
     async def refund(self, command: RefundCommand) -> Outcome:
         body = {"amount": command.amount, "balance": command.guard, "reference": command.reference}
@@ -127,19 +113,12 @@ class SandboxGateway:
         return classify_charge(error_code(response))
 
     async def _post(self, path: str, key: str, body: Mapping[str, object]) -> httpx.Response | NotSent | Unknown:
-        """Send once; NotSent only when the request certainly never left."""
-        try:
-            return await self._client.post(path, headers={"Idempotency-Key": key}, json=body)
-        except NEVER_SENT as error:
-            return NotSent(type(error).__name__)
-        except httpx.RequestError as error:
-            return Unknown(type(error).__name__, answered=False)
+        return await self._http.send(path, body, {"Idempotency-Key": key})
 
     async def list_charges(self, reference: str) -> tuple[ChargeRecord, ...] | Undetermined:
-        try:
-            response = await self._client.get("/charges", params={"reference": reference})
-        except httpx.RequestError as error:
-            return Undetermined(type(error).__name__)
+        response = await self._http.ask("/charges", {"reference": reference})
+        if isinstance(response, Undetermined):
+            return response
         if response.status_code != httpx.codes.OK:
             return Undetermined(error_code(response) or f"http_{response.status_code}")
         try:
@@ -155,10 +134,9 @@ class SandboxGateway:
         return listed if isinstance(listed, Undetermined) else find_our_charge(listed, amount)
 
     async def read(self, payment_ref: str) -> PaymentSnapshot | NoSuchPayment | Undetermined:
-        try:
-            response = await self._client.get(f"/payments/{quote(payment_ref, safe='')}")
-        except httpx.RequestError as error:
-            return Undetermined(type(error).__name__)
+        response = await self._http.ask(f"/payments/{quote(payment_ref, safe='')}")
+        if isinstance(response, Undetermined):
+            return response
         if response.status_code != httpx.codes.OK:
             code = error_code(response)
             return NoSuchPayment() if code == PAYMENT_UNKNOWN else Undetermined(code or f"http_{response.status_code}")
@@ -180,7 +158,7 @@ class SandboxGateway:
         return BadWebhook("webhooks_unsupported")
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._http.aclose()
 
 
 def classify(code: str | None) -> Outcome:
