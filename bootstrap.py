@@ -38,7 +38,7 @@ from gateways.payments.port import PaymentGateway
 from gateways.payments.sandbox import SandboxGateway
 from policies import reading
 from policies.reading import PolicyError
-from settings import Settings
+from settings import Merchant, SandboxMerchant, Settings
 from store.database import Database
 from store.engine import create_engine
 from store.policies import PolicyChanged, register
@@ -49,8 +49,6 @@ from workflows.sweep import SweepWorkflow
 
 WORKFLOWS = (CancelOrderWorkflow, ChangeOptionWorkflow, SweepWorkflow)
 
-GATEWAYS = frozenset({SandboxGateway.name})
-"""The names of the payment gateways that `gateways` builds."""
 
 PASSED_THROUGH = ("activities", "domain", "workflows.messages", "workflows.attributes", "workflows.budgets")
 """Not loaded anew for each workflow run: they keep no state, and lint keeps clock and randomness out of them."""
@@ -65,8 +63,8 @@ def policy(settings: Settings) -> Policy:
     if settings.policy_file is None:
         return reading.default()
     found = reading.read(settings.policy_file)
-    if unknown := sorted(set(found.extra_payment.gateways) - GATEWAYS):
-        there_are = ", ".join(sorted(GATEWAYS))
+    if unknown := sorted(set(found.extra_payment.gateways) - set(settings.effective_merchants)):
+        there_are = ", ".join(sorted(settings.effective_merchants))
         raise PolicyError(
             str(settings.policy_file),
             [f"extra_payment.gateways: there is no gateway {', '.join(unknown)} here, only {there_are}"],
@@ -116,15 +114,25 @@ async def temporal_client(
 
 
 def gateways(settings: Settings) -> Mapping[str, PaymentGateway]:
-    """The payment gateways by the names that payments give them."""
-    sandbox = SandboxGateway(
-        settings.effective_sandbox_url,
-        connect_timeout=settings.gateway_connect_timeout,
-        read_timeout=settings.effective_gateway_read_timeout,
-        settling=timedelta(seconds=settings.sandbox_settling),
-        key_life=timedelta(hours=settings.sandbox_key_life_hours),
-    )
-    return {sandbox.name: sandbox}
+    """The payment gateways by the names that payments give them: one for each merchant of the settings."""
+    return {name: _gateway(settings, name, merchant) for name, merchant in settings.effective_merchants.items()}
+
+
+def _gateway(settings: Settings, name: str, merchant: Merchant) -> PaymentGateway:
+    settling = timedelta(seconds=merchant.settling)
+    connect, read = settings.gateway_connect_timeout, settings.effective_gateway_read_timeout
+    match merchant:
+        case SandboxMerchant():
+            return SandboxGateway(
+                (merchant.base_url or settings.effective_sandbox_url).rstrip("/"),
+                name=name,
+                connect_timeout=connect,
+                read_timeout=read,
+                settling=settling,
+                key_life=timedelta(hours=merchant.key_life_hours),
+            )
+        case _:
+            raise NotConfigured(f"merchant {name}: {merchant.kind} is not served by this release")
 
 
 def channels(settings: Settings) -> Mapping[Channel, NoticeChannel]:
