@@ -30,8 +30,10 @@ def price(state: OrderState, selection: Sequence[Selection], fault: Fault, at: d
     coupon forbids this partial cancel, and for a piece that `domain.rounding` leaves only whole. The same arguments
     always give the same result, rows included.
     """
-    situation = survey(state, gifts.goods_only(state, selection), fault, at, policy)
-    leaving = gifts.leaving(situation)
+    chosen = survey(state, gifts.goods_only(state, selection), fault, at, policy)
+    leaving = gifts.leaving(chosen)
+    going = tuple(Selection(row.line_no, row.quantity) for row in leaving if row.line_no and row.quantity)
+    situation = chosen.with_gifts(going)
     stages = (
         _settle_goods(situation),
         Settled(leaving),
@@ -52,7 +54,7 @@ def price(state: OrderState, selection: Sequence[Selection], fault: Fault, at: d
         refund=max(net, 0),
         extra=max(-net, 0),
         needs_account=any(leg.means is Means.VIRTUAL_ACCOUNT for leg in legs),
-        gifts=tuple(Selection(row.line_no, row.quantity) for row in leaving if row.line_no and row.quantity),
+        gifts=going,
         points=_points(situation),
         closed=tuple(payment.payment_no for payment in state.order.payments if payment.waiting),
         policy_version=policy.version,
@@ -71,7 +73,7 @@ def _settle_goods(situation: Situation) -> Settled:
                 inputs={"price": units.line.price, "quantity": units.taken_quantity},
             )
             for line_no, units in sorted(situation.lines.items())
-            if units.taken
+            if units.taken and not units.line.gift
         )
     )
 
@@ -91,8 +93,8 @@ def _tax_free(situation: Situation, rows: Sequence[CostRow]) -> int:
 
 
 def _points(situation: Situation) -> tuple[PointsBack, ...]:
-    """The points that the units taken had earned."""
-    if situation.policy.refund.earned_points is EarnedPoints.KEEP:
+    """The points that the units taken had earned. A guest has no balance that they could have come to."""
+    if situation.policy.refund.earned_points is EarnedPoints.KEEP or situation.state.order.member_no is None:
         return ()
     found = (
         PointsBack(line_no, units.taken_share(units.line.earned_points))

@@ -77,9 +77,7 @@ async def open_cancel(
     it costs.
     """
     await _insert_claim(conn, new, currency=costs.currency, refund=costs.refund, extra=costs.extra)
-    # Points are a member's: a guest has no balance that they could have come to.
-    points = costs.points if state.order.member_no is not None else ()
-    await hold_lines(conn, new, held, new_variant_no=None, points=points)
+    await hold_lines(conn, new, held, new_variant_no=None, points=costs.points)
     await insert_rows(
         conn,
         claim_costs,
