@@ -49,7 +49,6 @@ from workflows.sweep import SweepWorkflow
 
 WORKFLOWS = (CancelOrderWorkflow, ChangeOptionWorkflow, SweepWorkflow)
 
-
 PASSED_THROUGH = ("activities", "domain", "workflows.messages", "workflows.attributes", "workflows.budgets")
 """Not loaded anew for each workflow run: they keep no state, and lint keeps clock and randomness out of them."""
 
@@ -60,16 +59,19 @@ class NotConfigured(ValueError):
 
 def policy(settings: Settings) -> Policy:
     """The shop's rules, read once per process. Raises `PolicyError`, which names the file and each wrong field."""
-    if settings.policy_file is None:
-        return reading.default()
-    found = reading.read(settings.policy_file)
-    if unknown := sorted(set(found.extra_payment.gateways) - set(settings.effective_merchants)):
-        there_are = ", ".join(sorted(settings.effective_merchants))
+    found = reading.default() if settings.policy_file is None else reading.read(settings.policy_file)
+    if unknown := unknown_gateways(settings, found):
+        there_are = ", ".join(sorted(settings.effective_merchants)) or "none at all"
         raise PolicyError(
-            str(settings.policy_file),
-            [f"extra_payment.gateways: there is no gateway {', '.join(unknown)} here, only {there_are}"],
+            str(settings.policy_file or reading.DEFAULT),
+            [f"extra_payment.gateways: CLAIMS_MERCHANTS names no {' and no '.join(unknown)}, but {there_are}"],
         )
     return found
+
+
+def unknown_gateways(settings: Settings, policy: Policy) -> list[str]:
+    """Those that the policy charges extra payments at, and that this service has no account at."""
+    return sorted(set(policy.extra_payment.gateways) - set(settings.effective_merchants))
 
 
 async def register_policy(settings: Settings, database: Database, policy: Policy) -> None:

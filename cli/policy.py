@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.output import BAD, ERR, fail, heading, line, table
+from cli.output import BAD, ERR, WAITING, fail, heading, line, table
 from domain.claims import NoticeEvent
 from domain.policy import Button, Policy
 from policies import reading
@@ -35,20 +35,26 @@ def policy(
             fail("--default prints the shipped policy: it takes no file.", code=2)
         typer.echo(reading.default_text(), nl=False)
         return
-    settings = load()
-    if file is not None:
-        settings = settings.model_copy(update={"policy_file": file})
     # Takes over a second to import: not for every other command.
     import bootstrap
 
+    settings = load()
     try:
-        found = bootstrap.policy(settings)
+        found = bootstrap.policy(settings) if file is None else reading.read(file)
     except PolicyError as error:
         line(f"{error.name} can't be used:", style=BAD, console=ERR)
         for fault in error.faults:
             line(f"  {fault}", console=ERR)
         raise typer.Exit(1) from None
     _show(found)
+    # A file is checked where it is kept, too; accounts at gateways are known only where the service runs.
+    if unknown := bootstrap.unknown_gateways(settings, found):
+        line(
+            f"\nThese settings have no account at {', '.join(unknown)}. "
+            "Nothing starts with this policy where CLAIMS_MERCHANTS names none.",
+            style=WAITING,
+            console=ERR,
+        )
 
 
 def _show(found: Policy) -> None:

@@ -76,11 +76,17 @@ async def test_every_wrong_field_has_a_line(claims: Console, tmp_path: Path) -> 
     ]
 
 
-async def test_a_gateway_that_this_service_does_not_have_is_named(claims: Console, tmp_path: Path) -> None:
-    path = own(tmp_path, ('gateways = ["sandbox"]', 'gateways = ["sandbox", "other"]'))
+async def test_a_gateway_that_the_settings_do_not_name_is_told(claims: Console, tmp_path: Path) -> None:
+    """A file may be checked where no account is known; what starts with it must know them all."""
+    path = own(tmp_path, ('gateways = ["sandbox"]', 'gateways = ["shop-card", "sandbox"]'))
     ran = await claims("policy", str(path))
-    assert ran.code == 1
-    assert "  extra_payment.gateways: there is no gateway other here, only sandbox\n" in ran.err
+    assert ran.code == 0
+    assert "These settings have no account at shop-card. " in ran.err
+    account = '{"shop-card": {"kind": "sandbox"}}'
+    assert (await claims("policy", str(path), CLAIMS_MERCHANTS=account)).err == ""
+    started = await claims("policy", CLAIMS_POLICY_FILE=str(path))
+    assert started.code == 1
+    assert "  extra_payment.gateways: CLAIMS_MERCHANTS names no shop-card, but " in started.err
 
 
 async def test_a_file_and_the_shipped_one_together_are_no_question(claims: Console, tmp_path: Path) -> None:
