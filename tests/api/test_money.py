@@ -239,6 +239,26 @@ async def test_a_cancel_is_paid_for_with_mileage(customer: Customer) -> None:
     assert await customer.balance() == (500, 0)
 
 
+async def test_a_quote_that_has_come_to_cost_something_is_refused_with_the_ways_to_pay(customer: Customer) -> None:
+    order_no = await customer.order(
+        line(1, ordQty=1, salePrc=1_000),
+        line(2, ordQty=1, salePrc=14_000),
+        line(3, ordQty=1, salePrc=15_000),
+        groups=[group(free_from=15_000, fee=3_000)],
+    )
+    asked = select(order_no, {1: 1})
+    quote = await customer.quote(asked)
+    assert (quote["totRfdAmt"], quote["addPayWayList"]) == (1_000, [])
+    await customer.done(order_no, payload(await customer.cancel(select(order_no, {3: 1}), key="meanwhile")))
+    refused = await customer.cancel({**asked, "quoteToken": quote["quoteToken"]})
+    assert error(refused)[:2] == ("2002", "quote.changed")
+    renewed = refused.json()["payload"]
+    assert (renewed["totRfdAmt"], renewed["addPayAmt"]) == (0, 2_000)
+    assert [way["gateway"] for way in renewed["addPayWayList"]] == ["sandbox"]
+    paid = {**asked, "quoteToken": renewed["quoteToken"], "addPayInfo": by_card()}
+    assert payload(await customer.cancel(paid))["addPayAmt"] == 2_000
+
+
 async def test_a_declined_payment_leaves_everything_as_it_was(customer: Customer, house: House) -> None:
     order_no = await customer.costly_order()
     asked = select(order_no, {1: 1})
