@@ -124,7 +124,7 @@ class FaultBody(Form):
 
 
 class ClockBody(Form):
-    """How far to move this world's clock on."""
+    """How far to move the provider's clock on."""
 
     advance_ms: Annotated[int, Field(strict=True, gt=0, le=10 * 366 * 86_400_000)] = Field(alias="advanceMs")
 
@@ -132,9 +132,10 @@ class ClockBody(Form):
 def create_control(desk: Desk, providers: Sequence[Provider]) -> FastAPI:
     """The control as an application, to be mounted at ``/control``."""
     app = FastAPI(title="Sandbox control", docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(clock_routes(desk))
     for provider in providers:
-        routers = [make(desk, provider) for make in (fault_routes, quirk_routes, merchant_routes, webhook_routes)]
+        routers = [
+            make(desk, provider) for make in (clock_routes, fault_routes, quirk_routes, merchant_routes, webhook_routes)
+        ]
         if isinstance(provider, PaymentProvider):
             routers += [make(desk, provider) for make in (payment_routes, deposit_routes, money_routes)]
         if isinstance(provider, MessageProvider):
@@ -145,17 +146,18 @@ def create_control(desk: Desk, providers: Sequence[Provider]) -> FastAPI:
     return app
 
 
-def clock_routes(desk: Desk) -> APIRouter:
-    """The clock that all providers go by: key lives, time limits, webhook retries."""
+def clock_routes(desk: Desk, provider: Provider) -> APIRouter:
+    """The clock that a provider goes by: key lives, time limits, webhook retries. It can only be moved on."""
     router = APIRouter()
+    name = provider.name
 
     @router.get("/clock")
     async def get_clock() -> dict[str, Any]:
-        return {"nowMs": desk.now()}
+        return {"nowMs": desk.now(name)}
 
     @router.post("/clock")
     async def post_clock(body: ClockBody) -> dict[str, Any]:
-        await desk.advance(body.advance_ms)
+        await desk.advance(name, body.advance_ms)
         return await get_clock()
 
     return router
@@ -256,13 +258,13 @@ def webhook_routes(desk: Desk, provider: Provider) -> APIRouter:
 
     @router.post("/webhooks/release")
     async def release_webhooks() -> dict[str, Any]:
-        await desk.transact(lambda connection: webhooks.release(connection, name, desk.now()))
+        await desk.transact(lambda connection: webhooks.release(connection, name, desk.now(name)))
         desk.tell()
         return await get_webhooks()
 
     @router.post("/webhooks/{eventId}/again")
     async def send_again(event_id: Annotated[str, Path(alias="eventId", max_length=200)]) -> dict[str, Any]:
-        if not await desk.transact(lambda connection: webhooks.again(connection, name, event_id, desk.now())):
+        if not await desk.transact(lambda connection: webhooks.again(connection, name, event_id, desk.now(name))):
             raise answers.not_found(f"webhook {event_id}")
         desk.tell()
         return await get_webhooks()
@@ -290,7 +292,7 @@ def payment_routes(desk: Desk, provider: PaymentProvider) -> APIRouter:
     async def put_payment(payment: Name, body: PaymentBody) -> dict[str, Any]:
         if body.method not in provider.methods:
             raise answers.invalid(f"method: {name} plays {', '.join(sorted(provider.methods))}")
-        await desk.transact(lambda connection: _put_payment(connection, provider, payment, body, desk.now()))
+        await desk.transact(lambda connection: _put_payment(connection, provider, payment, body, desk.now(name)))
         desk.tell()
         return await get_payment(payment)
 
@@ -309,8 +311,8 @@ def deposit_routes(desk: Desk, provider: PaymentProvider) -> APIRouter:
         def work(connection: sqlite3.Connection) -> dict[str, Any]:
             found = _payment(connection, name, payment)
             if found.state != "captured":
-                found = ledger.change_payment(connection, found, "captured", desk.now())
-                provider.announce(connection, found, "captured", None, desk.now())
+                found = ledger.change_payment(connection, found, "captured", desk.now(name))
+                provider.announce(connection, found, "captured", None, desk.now(name))
             return ledger.view(connection, found)
 
         view = await desk.transact(work)
@@ -328,7 +330,7 @@ def deposit_routes(desk: Desk, provider: PaymentProvider) -> APIRouter:
             if ledger.live_refunds(connection, found):
                 raise answers.invalid("money has gone back from this payment")
             waiting = ledger.change_payment(connection, found, "waiting", None)
-            provider.announce(connection, waiting, "deposit_reversed", None, desk.now())
+            provider.announce(connection, waiting, "deposit_reversed", None, desk.now(name))
             return ledger.view(connection, waiting)
 
         view = await desk.transact(work)
@@ -351,9 +353,9 @@ def money_routes(desk: Desk, provider: PaymentProvider) -> APIRouter:
             if body.amount > balance:
                 raise answers.insufficient_balance(balance)
             refund = provider.refund(
-                connection, found, body.amount, Moment(desk.now()), reference=body.reason, origin="console"
+                connection, found, body.amount, Moment(desk.now(name)), reference=body.reason, origin="console"
             )
-            provider.announce(connection, found, "refunded", refund, desk.now())
+            provider.announce(connection, found, "refunded", refund, desk.now(name))
             return ledger.view(connection, found)
 
         view = await desk.transact(work)
@@ -369,9 +371,9 @@ def money_routes(desk: Desk, provider: PaymentProvider) -> APIRouter:
             if refund.status == "failed" and status == "succeeded":
                 raise answers.already_failed()
             if refund.status != status:
-                ledger.settle(connection, name, ref, status, desk.now())
+                ledger.settle(connection, name, ref, status, desk.now(name))
                 settled = replace(refund, status=status)
-                provider.announce(connection, payment, "refund_settled", settled, desk.now())
+                provider.announce(connection, payment, "refund_settled", settled, desk.now(name))
             return ledger.view(connection, payment)
 
         view = await desk.transact(work)
@@ -403,15 +405,15 @@ def message_routes(desk: Desk, provider: MessageProvider) -> APIRouter:
 
     @router.get("/messages")
     async def get_messages(reference: str | None = None) -> dict[str, Any]:
-        found = await desk.transact(lambda c: messages.views(c, name, reference, desk.now()))
+        found = await desk.transact(lambda c: messages.views(c, name, reference, desk.now(name)))
         return {"messages": found}
 
     @router.post("/messages/{ref}/settle")
     async def settle_message(ref: Name, body: OutcomeBody) -> dict[str, Any]:
         def work(connection: sqlite3.Connection) -> dict[str, Any]:
-            if not messages.settle(connection, name, ref, body.outcome, desk.now()):
+            if not messages.settle(connection, name, ref, body.outcome, desk.now(name)):
                 raise answers.not_found(f"message {ref}")
-            return messages.view_of(connection, name, ref, desk.now())
+            return messages.view_of(connection, name, ref, desk.now(name))
 
         return await desk.transact(work)
 

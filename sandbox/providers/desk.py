@@ -50,40 +50,41 @@ class Desk:
     def __init__(self, database: Database, providers: Sequence[Provider]) -> None:
         self._database = database
         self._providers = {provider.name: provider for provider in providers}
-        self._ahead_ms = 0
+        self._ahead_ms: dict[str, int] = {}
         self._late: set[asyncio.Task[Reply | None]] = set()
-        self._postman: asyncio.Task[None] | None = None
+        self._postmen: list[asyncio.Task[None]] = []
         self._stopping = False
         self._news = asyncio.Event()
 
     async def start(self) -> None:
-        """Open the first accounts, take up what an earlier life of this process left, and start the postman."""
+        """Open the first accounts, take up what an earlier life of this process left, and start the postmen."""
 
-        def read(connection: sqlite3.Connection) -> tuple[int, list[Held]]:
+        def read(connection: sqlite3.Connection) -> tuple[dict[str, int], list[Held]]:
             for provider in self._providers.values():
                 if not registry.merchants(connection, provider.name):
                     registry.put_merchant(connection, provider.name, provider.first_merchant)
-            (ahead_ms,) = connection.execute("SELECT ahead_ms FROM clock").fetchone()
-            return int(ahead_ms), keys.all_held(connection)
+            clocks = connection.execute("SELECT provider, ahead_ms FROM clocks").fetchall()
+            return {row["provider"]: row["ahead_ms"] for row in clocks}, keys.all_held(connection)
 
         self._ahead_ms, left = await self.transact(read)
         for held in left:
             self._schedule(held)
-        self._postman = asyncio.create_task(self._deliver())
+        self._postmen = [asyncio.create_task(self._deliver(provider)) for provider in self._providers.values()]
 
     def stop(self) -> None:
         """Let callers that wait go without an answer; late calls and webhooks stay in the ledger for the next life."""
         self._stopping = True
         self.tell()
 
-    def now(self) -> int:
-        """This world's time, in epoch milliseconds."""
-        return now_ms() + self._ahead_ms
+    def now(self, provider: str) -> int:
+        """The time at a provider, in epoch milliseconds."""
+        return now_ms() + self._ahead_ms.get(provider, 0)
 
-    async def advance(self, by_ms: int) -> None:
-        """Move this world's clock on; what has become due acts."""
-        self._ahead_ms += by_ms
-        await self.transact(lambda connection: connection.execute("UPDATE clock SET ahead_ms = ?", (self._ahead_ms,)))
+    async def advance(self, provider: str, by_ms: int) -> None:
+        """Move a provider's clock on; what has become due acts."""
+        ahead_ms = self._ahead_ms.get(provider, 0) + by_ms
+        await self.transact(lambda c: c.execute("INSERT OR REPLACE INTO clocks VALUES (?, ?)", (provider, ahead_ms)))
+        self._ahead_ms[provider] = ahead_ms
         self.tell()
 
     def tell(self) -> None:
@@ -97,13 +98,13 @@ class Desk:
 
     async def perform(self, provider: Provider, call: Call) -> Response:
         """Carry out a call and return its answer when it is due."""
-        result = await self.transact(lambda connection: receive(connection, provider, call, self.now()))
+        result = await self.transact(lambda connection: receive(connection, provider, call, self.now(provider.name)))
         self.tell()
         match result:
             case Cut():
                 return CutConnection()
             case Say(reply, at):
-                return render(provider, reply) if await self._sleep_until(at) else CutConnection()
+                return render(provider, reply) if await self._sleep_until(provider.name, at) else CutConnection()
             case Held():
                 # Shielded: the end of the caller must never be the end of the act.
                 late = await asyncio.shield(self._schedule(result))
@@ -115,7 +116,7 @@ class Desk:
         """Answer a call that changes nothing, as the fault for reads that it meets allows."""
 
         def answer(connection: sqlite3.Connection) -> tuple[Fault, Reply]:
-            reply = work(connection, self.now())
+            reply = work(connection, self.now(provider.name))
             return faults.take(connection, provider.name, target, "read", faults.READING), reply
 
         fault, reply = await self.transact(answer)
@@ -129,8 +130,8 @@ class Desk:
             case "html_before":
                 return render(provider, Reply.html(fault.status or 502))
             case _:
-                due = self.now() + fault.delay_ms
-                return render(provider, reply) if await self._sleep_until(due) else CutConnection()
+                due = self.now(provider.name) + fault.delay_ms
+                return render(provider, reply) if await self._sleep_until(provider.name, due) else CutConnection()
 
     def _schedule(self, held: Held) -> asyncio.Task[Reply | None]:
         task = asyncio.create_task(self._act_late(held))
@@ -139,38 +140,36 @@ class Desk:
         return task
 
     async def _act_late(self, held: Held) -> Reply | None:
-        if not await self._sleep_until(held.due_at):
+        if not await self._sleep_until(held.call.provider, held.due_at):
             return None
         provider = self._providers[held.call.provider]
-        reply = await self.transact(lambda connection: act_late(connection, provider, held, self.now()))
+        reply = await self.transact(lambda connection: act_late(connection, provider, held, self.now(provider.name)))
         self.tell()
         return reply
 
-    async def _sleep_until(self, at: int) -> bool:
-        """Wait until then; False when the process is stopping instead."""
+    async def _sleep_until(self, provider: str, at: int) -> bool:
+        """Wait until then by the provider's clock; False when the process is stopping instead."""
         while not self._stopping:
-            left = at - self.now()
+            left = at - self.now(provider)
             if left <= 0:
                 return True
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), left / 1000)
         return False
 
-    async def _deliver(self) -> None:
+    async def _deliver(self, provider: Provider) -> None:
         async with httpx.AsyncClient(timeout=WEBHOOK_TIMEOUT_S, trust_env=False) as http:
             while not self._stopping:
                 news = self._news
-                delivery = await self.transact(webhooks.next_due)
-                left = None if delivery is None else delivery.due_at - self.now()
+                delivery = await self.transact(lambda connection: webhooks.next_due(connection, provider.name))
+                left = None if delivery is None else delivery.due_at - self.now(provider.name)
                 if delivery is not None and left is not None and left <= 0:
-                    await self._send(http, delivery)
+                    await self._send(http, provider, delivery)
                     continue
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(news.wait(), None if left is None else left / 1000)
 
-    async def _send(self, http: httpx.AsyncClient, delivery: Delivery) -> None:
-        provider = self._providers[delivery.provider]
-
+    async def _send(self, http: httpx.AsyncClient, provider: Provider, delivery: Delivery) -> None:
         def where(connection: sqlite3.Connection) -> tuple[str | None, registry.Merchant | None]:
             merchant = registry.by_name(connection, delivery.provider, delivery.merchant)
             return webhooks.url_of(connection, delivery.provider), merchant
@@ -180,14 +179,15 @@ class Desk:
         if url is not None and merchant is not None:
             headers = {
                 "Content-Type": "application/json",
-                **provider.webhook_headers(delivery, merchant, self.now()),
+                **provider.webhook_headers(delivery, merchant),
             }
             # Whatever goes wrong on the way, the receiver has not said that it has it.
             with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL):
                 response = await http.post(url, content=delivery.body.encode(), headers=headers)
                 taken = provider.webhook_taken(response.status_code)
+        now = self.now(provider.name)
         await self.transact(
-            lambda connection: webhooks.tried(connection, delivery, taken, provider.webhook_retries_ms, self.now())
+            lambda connection: webhooks.tried(connection, delivery, taken, provider.webhook_retries_ms, now)
         )
 
 

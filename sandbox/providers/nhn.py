@@ -233,7 +233,7 @@ class Nhn(MessageProvider):
         @router.get("/messages")
         async def get_messages(request: Request) -> Response:
             merchant = await desk.transact(lambda connection: self.sign_in(connection, request))
-            chosen = _chosen(request, desk.now())
+            chosen = _chosen(request, desk.now(self.name))
             target = request.query_params.get("recipientGroupingKey")
 
             def work(connection: sqlite3.Connection, now: int) -> Reply:

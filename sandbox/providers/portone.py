@@ -24,6 +24,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field, ValidationError
 from starlette.responses import Response
 
+from sandbox.clock import now_ms
 from sandbox.providers import keys, ledger, registry, webhooks
 from sandbox.providers.faults import Fault
 from sandbox.providers.keys import KeyRule
@@ -311,9 +312,9 @@ class PortOne(PaymentProvider):
             connection, self.name, payment.merchant, payment.payment, kind, f"msg_{uuid.uuid4().hex}", body, now
         )
 
-    def webhook_headers(self, delivery: Delivery, merchant: Merchant, now: int) -> dict[str, str]:
+    def webhook_headers(self, delivery: Delivery, merchant: Merchant) -> dict[str, str]:
         """Standard Webhooks: id, time in seconds, and a signature over both and the body."""
-        seconds = str(now // 1000)
+        seconds = str(now_ms() // 1000)
         secret = base64.b64decode(str(merchant.details["webhook_secret"]).removeprefix("whsec_"))
         signed = f"{delivery.event_id}.{seconds}.{delivery.body}".encode()
         signature = base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()

@@ -78,8 +78,8 @@ class Provider(ABC):
         """Headers of every answer."""
         return {}
 
-    def webhook_headers(self, delivery: Delivery, merchant: Merchant, now: int) -> dict[str, str]:
-        """Headers of one attempt to deliver a webhook, signature included."""
+    def webhook_headers(self, delivery: Delivery, merchant: Merchant) -> dict[str, str]:
+        """Headers of one attempt to deliver a webhook, signature included; their time is the receiver's, unmoved."""
         return {}
 
     def webhook_taken(self, status: int) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS clock (
-    id         INTEGER PRIMARY KEY CHECK (id = 1),
-    ahead_ms   INTEGER NOT NULL CHECK (ahead_ms >= 0)  -- how far this world's clock was moved on
+CREATE TABLE IF NOT EXISTS clocks (
+    provider TEXT PRIMARY KEY,
+    ahead_ms INTEGER NOT NULL CHECK (ahead_ms > 0)  -- how far this provider's clock was moved on
 ) STRICT;
-INSERT OR IGNORE INTO clock VALUES (1, 0);
 
 CREATE TABLE IF NOT EXISTS merchants (
     provider TEXT NOT NULL,
@@ -135,7 +134,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     due_at    INTEGER NOT NULL,
     tries     INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (state, due_at, seq);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (provider, state, due_at, seq);
 
 CREATE TABLE IF NOT EXISTS templates (
     provider TEXT NOT NULL,

@@ -22,6 +22,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from sandbox.clock import now_ms
 from sandbox.providers import messages, registry
 from sandbox.providers.faults import Fault
 from sandbox.providers.keys import KeyRule
@@ -189,7 +190,7 @@ class Solapi(MessageProvider):
             ),
         )
 
-    def sign_in(self, connection: sqlite3.Connection, request: Request, now: int) -> Merchant:
+    def sign_in(self, connection: sqlite3.Connection, request: Request) -> Merchant:
         """Who calls: a signature over date and salt, fresh each time. Raises Refused."""
         found = AUTHORIZATION.fullmatch(request.headers.get("Authorization", ""))
         if found is None:
@@ -201,12 +202,13 @@ class Solapi(MessageProvider):
         if not hmac.compare_digest(signed.hexdigest(), found["sign"].lower()):
             raise refused("SignatureDoesNotMatch", 403)
         try:
-            skew = abs(epoch_ms(datetime.fromisoformat(found["date"])) - now)
+            # By the caller's clock, which nobody has moved.
+            skew = abs(epoch_ms(datetime.fromisoformat(found["date"])) - now_ms())
         except ValueError:
             raise refused("InvalidDate", 403) from None
         if skew > SKEW_MS:
             raise refused("RequestTimeTooSkewed", 403)
-        if not registry.use_once(connection, self.name, found["sign"].lower(), now):
+        if not registry.use_once(connection, self.name, found["sign"].lower(), now_ms()):
             raise refused("DuplicatedSignature", 403)
         return merchant
 
@@ -215,7 +217,7 @@ class Solapi(MessageProvider):
         router = APIRouter(prefix="/messages/v4")
 
         async def signed_in(request: Request) -> str:
-            merchant = await desk.transact(lambda connection: self.sign_in(connection, request, desk.now()))
+            merchant = await desk.transact(lambda connection: self.sign_in(connection, request))
             return merchant.merchant
 
         async def listed(request: Request, query: ListQuery) -> Response:

@@ -1,6 +1,6 @@
 """Webhooks out: queued in the transaction of what they tell, sent afterwards, again as the provider would.
 
-The postman sends one after the other. A provider without a URL tells nobody and keeps nothing.
+Each provider's go out one after the other. A provider without a URL tells nobody and keeps nothing.
 """
 
 from __future__ import annotations
@@ -65,9 +65,11 @@ def announce(
         )
 
 
-def next_due(connection: sqlite3.Connection) -> Delivery | None:
-    """The webhook that is to go out first, due or not."""
-    row = connection.execute("SELECT * FROM deliveries WHERE state = 'due' ORDER BY due_at, seq LIMIT 1").fetchone()
+def next_due(connection: sqlite3.Connection, provider: str) -> Delivery | None:
+    """The webhook of a provider that is to go out first, due or not."""
+    row = connection.execute(
+        "SELECT * FROM deliveries WHERE provider = ? AND state = 'due' ORDER BY due_at, seq LIMIT 1", (provider,)
+    ).fetchone()
     return None if row is None else _delivery_of(row)
 
 

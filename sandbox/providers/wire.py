@@ -70,7 +70,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a call is carried out (epoch milliseconds of this world's clock), and whether its refund stays pending."""
+    """When a call is carried out (epoch milliseconds of the provider's clock), and whether its refund stays pending."""
 
     now: int
     pending: bool = False

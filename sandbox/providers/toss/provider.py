@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from fastapi import APIRouter, Request
 
+from sandbox.clock import now_ms
 from sandbox.providers import keys, ledger, registry, webhooks
 from sandbox.providers.faults import Fault
 from sandbox.providers.keys import KeyRule
@@ -166,10 +167,10 @@ class Toss(PaymentProvider):
             }
             tell("DEPOSIT_CALLBACK", lambda at: {"createdAt": at, **flat})
 
-    def webhook_headers(self, delivery: Delivery, merchant: Merchant, now: int) -> dict[str, str]:
+    def webhook_headers(self, delivery: Delivery, merchant: Merchant) -> dict[str, str]:
         """The delivery's id, its time and its count. There is no signature to check."""
         return {
-            "tosspayments-webhook-transmission-time": kst_seconds(now),
+            "tosspayments-webhook-transmission-time": kst_seconds(now_ms()),
             "tosspayments-webhook-transmission-retried-count": str(delivery.tries),
             "tosspayments-webhook-transmission-id": delivery.event_id,
         }
