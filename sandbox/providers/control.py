@@ -198,7 +198,8 @@ def quirk_routes(desk: Desk, provider: Provider) -> APIRouter:
     @router.put("/quirks")
     async def put_quirks(body: dict[str, QuirkValue]) -> dict[str, Any]:
         for quirk, value in body.items():
-            if not isinstance(value, type(provider.quirks.get(quirk))):
+            choices = provider.quirk_choices.get(quirk)
+            if type(value) is not type(provider.quirks.get(quirk)) or (choices is not None and value not in choices):
                 raise answers.invalid(f"quirks of {name} with their defaults: {dict(provider.quirks)}")
 
         def put(connection: sqlite3.Connection) -> None:

@@ -13,6 +13,9 @@ from typing import Literal
 
 from sandbox.providers.wire import Call, Refused, Reply
 
+KEEPS = frozenset({"worst", "always", "never"})
+"""The ways to play whether an error is kept."""
+
 
 def is_kept(acted: bool, unproven: object) -> bool:
     """Whether an error is kept under its key, where nobody knows: `always`, `never` or `worst`.

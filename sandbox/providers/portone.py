@@ -137,6 +137,7 @@ class PortOne(PaymentProvider):
         "compares_body": False,
         "keeps_errors": "worst",
     }
+    quirk_choices: ClassVar[Mapping[str, frozenset[str]]] = {"keeps_errors": keys.KEEPS}
     first_merchant = Merchant(
         "store-sandbox", "portone_sandbox", {"webhook_secret": "whsec_c2FuZGJveC1zYW5kYm94LXNhbmRib3g="}
     )
@@ -454,7 +455,7 @@ def payment_view(connection: sqlite3.Connection, payment: Payment) -> JsonObject
         },
         "currency": payment.currency,
         "customer": {},
-        "origin": {"platformType": "API"},
+        "origin": {"platformType": "API", "ipAddress": "127.0.0.1"},
         "pgTxId": payment.details["transaction"],
     }
     if payment.captured_at is not None:

@@ -35,6 +35,8 @@ class Provider(ABC):
     """Its prefix on the wire and its name for the control."""
     quirks: ClassVar[Mapping[str, QuirkValue]] = {}
     """Unproven behaviours with their defaults."""
+    quirk_choices: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """The words that a quirk may be played with, of those that are words."""
     first_merchant: ClassVar[Merchant]
     """The account that is there from the start."""
     fault_kinds: ClassVar[frozenset[str]]

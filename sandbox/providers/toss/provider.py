@@ -49,6 +49,7 @@ class Toss(PaymentProvider):
         "echoes_reason": True,
         "transactions_lag_ms": 3_600_000,
     }
+    quirk_choices: ClassVar[Mapping[str, frozenset[str]]] = {"keeps_errors": keys.KEEPS}
     first_merchant = Merchant("sandbox", "test_sk_sandbox", {})
     methods: ClassVar[frozenset[str]] = frozenset(views.METHODS)
     webhook_retries_ms = tuple(4**n * MINUTE_MS for n in range(7))

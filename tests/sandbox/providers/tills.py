@@ -27,8 +27,8 @@ class Till(Protocol):
 class TossTill:
     """Toss. Between two cancels of a payment the clock is moved on, past its pause."""
 
-    provider = "toss"
-    has_keys = True
+    provider: ClassVar[str] = "toss"
+    has_keys: ClassVar[bool] = True
     auth: ClassVar[dict[str, str]] = {"Authorization": "Basic " + base64.b64encode(b"test_sk_sandbox:").decode()}
 
     def __init__(self, http: httpx.Client) -> None:
@@ -58,8 +58,8 @@ class TossTill:
 class PortOneTill:
     """PortOne."""
 
-    provider = "portone"
-    has_keys = True
+    provider: ClassVar[str] = "portone"
+    has_keys: ClassVar[bool] = True
     auth: ClassVar[dict[str, str]] = {"Authorization": "PortOne portone_sandbox"}
 
     def __init__(self, http: httpx.Client) -> None:
@@ -88,8 +88,8 @@ class PortOneTill:
 class KakaoPayTill:
     """KakaoPay, which knows no keys."""
 
-    provider = "kakaopay"
-    has_keys = False
+    provider: ClassVar[str] = "kakaopay"
+    has_keys: ClassVar[bool] = False
     auth: ClassVar[dict[str, str]] = {"Authorization": "SECRET_KEY DEV_sandbox"}
 
     def __init__(self, http: httpx.Client) -> None:
@@ -115,3 +115,8 @@ class KakaoPayTill:
 
 
 TILLS = (TossTill, PortOneTill, KakaoPayTill)
+
+
+def open_tills(http: httpx.Client) -> tuple[Till, ...]:
+    """A till at each provider."""
+    return TossTill(http), PortOneTill(http), KakaoPayTill(http)
