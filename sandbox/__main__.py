@@ -54,11 +54,13 @@ async def serve(host: str, port: int, data: Path, alimtalk_key_life_ms: int) -> 
 
 def main() -> None:
     """Read the command line and serve. Exits 0 on SIGTERM and SIGINT, 3 when the port can't be had."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A simulated payment gateway and AlimTalk.")
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox", description="Simulated payment gateways and message senders."
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument(
-        "--data", type=Path, required=True, help="folder of the ledger, made if missing; it outlives the process"
+        "--data", type=Path, required=True, help="folder of the ledgers, made if missing; they outlive the process"
     )
     parser.add_argument(
         "--alimtalk-key-life-ms", type=int, default=KEY_LIFE_MS, help="how long a message key is refused as duplicate"
