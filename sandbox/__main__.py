@@ -54,9 +54,7 @@ async def serve(host: str, port: int, data: Path, alimtalk_key_life_ms: int) -> 
 
 def main() -> None:
     """Read the command line and serve. Exits 0 on SIGTERM and SIGINT, 3 when the port can't be had."""
-    parser = argparse.ArgumentParser(
-        prog="python -m sandbox", description="Simulated payment gateways and message senders."
-    )
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="Simulated gateways and message senders.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument(

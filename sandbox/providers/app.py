@@ -20,13 +20,14 @@ from sandbox.providers.nhn import Nhn
 from sandbox.providers.portone import PortOne
 from sandbox.providers.provider import Provider
 from sandbox.providers.solapi import Solapi
+from sandbox.providers.stripe import Stripe
 from sandbox.providers.toss import Toss
 from sandbox.providers.wire import Refused
 
 
 def all_providers() -> tuple[Provider, ...]:
     """One of each."""
-    return Toss(), PortOne(), KakaoPay(), Nhn(), Solapi()
+    return Toss(), Stripe(), PortOne(), KakaoPay(), Nhn(), Solapi()
 
 
 def create_world(gateway: FastAPI, desk: Desk, providers: Sequence[Provider]) -> Starlette:

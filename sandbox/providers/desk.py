@@ -33,10 +33,11 @@ WEBHOOK_TIMEOUT_S = 10
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Give this answer, not before `at`."""
+    """Give this answer, not before `at`; `replayed`: it was given before under the same key."""
 
     reply: Reply
     at: int
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,9 @@ class Desk:
         match result:
             case Cut():
                 return CutConnection()
-            case Say(reply, at):
-                return render(provider, reply) if await self._sleep_until(provider.name, at) else CutConnection()
+            case Say(reply, at, replayed):
+                due = await self._sleep_until(provider.name, at)
+                return render(provider, reply, replayed=replayed) if due else CutConnection()
             case Held():
                 # Shielded: the end of the caller must never be the end of the act.
                 late = await asyncio.shield(self._schedule(result))
@@ -191,9 +193,10 @@ class Desk:
         )
 
 
-def render(provider: Provider, reply: Reply) -> Response:
+def render(provider: Provider, reply: Reply, *, replayed: bool = False) -> Response:
     """The HTTP response of an answer."""
-    return Response(reply.text, reply.status, provider.headers(), reply.media_type)
+    headers = {**provider.headers(), **(provider.replay_headers if replayed else {})}
+    return Response(reply.text, reply.status, headers, reply.media_type)
 
 
 def receive(connection: sqlite3.Connection, provider: Provider, call: Call, now: int) -> Say | Cut | Held:
@@ -205,7 +208,7 @@ def receive(connection: sqlite3.Connection, provider: Provider, call: Call, now:
     except Refused as refused:
         return Say(refused.reply, now)
     if stored is not None:
-        return Say(stored, now)
+        return Say(stored, now, replayed=True)
     try:
         provider.admit(connection, call, now)
     except Refused as refused:

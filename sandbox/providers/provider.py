@@ -41,6 +41,8 @@ class Provider(ABC):
     """The account that is there from the start."""
     fault_kinds: ClassVar[frozenset[str]]
     """What its calls can suffer."""
+    replay_headers: ClassVar[Mapping[str, str]] = {}
+    """What marks an answer that was given before under the same key."""
     webhook_retries_ms: ClassVar[tuple[int, ...]] = ()
     """How long after a failed delivery each further one is tried; none: a lost webhook is lost."""
 

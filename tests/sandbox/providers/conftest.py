@@ -9,7 +9,7 @@ import pytest
 
 from tests.sandbox.providers.control import Control
 from tests.sandbox.providers.receiver import Receiver, receiver
-from tests.sandbox.providers.tills import TILLS, KakaoPayTill, PortOneTill, Till, TossTill
+from tests.sandbox.providers.tills import GUARDED, LOOSE, TILLS, KakaoPayTill, PortOneTill, Till, TossTill
 from tests.support.sandbox import SandboxProcess
 
 
@@ -24,7 +24,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
 def http(world: SandboxProcess) -> Iterator[httpx.Client]:
     """A client of the shared process, on which nothing of an earlier test is left to happen."""
     with httpx.Client(base_url=world.url, timeout=15, trust_env=False) as client:
-        for provider in ("toss", "portone", "kakaopay", "nhn", "solapi"):
+        for provider in ("toss", "stripe", "portone", "kakaopay", "nhn", "solapi"):
             Control(client, provider).reset()
         yield client
 
@@ -54,9 +54,16 @@ def till(request: pytest.FixtureRequest, http: httpx.Client) -> Till:
     return made
 
 
-@pytest.fixture(params=[till for till in TILLS if till.has_keys], ids=lambda till: till.provider)
+@pytest.fixture(params=GUARDED, ids=lambda till: till.provider)
+def guarded_till(request: pytest.FixtureRequest, http: httpx.Client) -> Till:
+    """The till of each provider that takes a guard."""
+    made: Till = request.param(http)
+    return made
+
+
+@pytest.fixture(params=LOOSE, ids=lambda till: till.provider)
 def keyed_till(request: pytest.FixtureRequest, http: httpx.Client) -> Till:
-    """The till of each provider that knows keys."""
+    """The till of each provider whose keys don't look at the body."""
     made: Till = request.param(http)
     return made
 

@@ -32,12 +32,12 @@ def test_more_than_is_left_is_refused(till: Till) -> None:
     assert till.control.balance(payment) == 4_000
 
 
-def test_the_guard_is_what_is_held_before(till: Till) -> None:
-    payment = till.control.pay(10_000)
-    assert till.cancel(payment, 3_000, guard=10_000).status_code == 200
-    assert till.cancel(payment, 3_000, guard=10_000).status_code >= 400
-    assert till.cancel(payment, 3_000, guard=7_000).status_code == 200
-    assert till.control.balance(payment) == 4_000
+def test_the_guard_is_what_is_held_before(guarded_till: Till) -> None:
+    payment = guarded_till.control.pay(10_000)
+    assert guarded_till.cancel(payment, 3_000, guard=10_000).status_code == 200
+    assert guarded_till.cancel(payment, 3_000, guard=10_000).status_code >= 400
+    assert guarded_till.cancel(payment, 3_000, guard=7_000).status_code == 200
+    assert guarded_till.control.balance(payment) == 4_000
 
 
 def test_a_lost_answer_has_acted(till: Till) -> None:
@@ -175,7 +175,7 @@ def test_many_at_once_never_exceed_the_payment(till: Till) -> None:
 
 
 class TestKeys:
-    """What is the same at every provider that knows keys."""
+    """What is the same at the providers whose keys don't look at the body; Stripe's are tested with it."""
 
     def test_the_same_key_gets_the_same_bytes(self, keyed_till: Till) -> None:
         payment, key = keyed_till.control.pay(), fresh("key")

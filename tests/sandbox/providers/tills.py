@@ -114,9 +114,37 @@ class KakaoPayTill:
         return self.http.post("/kakaopay/online/v1/payment/order", json=body, headers=self.auth)
 
 
-TILLS = (TossTill, PortOneTill, KakaoPayTill)
+class StripeTill:
+    """Stripe, which knows no guard."""
+
+    provider: ClassVar[str] = "stripe"
+    has_keys: ClassVar[bool] = True
+    auth: ClassVar[dict[str, str]] = {"Authorization": "Bearer sk_test_sandbox"}
+
+    def __init__(self, http: httpx.Client) -> None:
+        self.http = http
+        self.control = Control(http, self.provider)
+
+    def cancel(
+        self, payment: str, amount: int, *, key: str | None = None, guard: int | None = None, reference: str = "ref"
+    ) -> httpx.Response:
+        """Refund; the guard is nothing to it."""
+        form = {"payment_intent": payment, "amount": str(amount), "metadata[refund_id]": reference}
+        headers = {**self.auth, "Idempotency-Key": key or fresh("key")}
+        return self.http.post("/stripe/v1/refunds", data=form, headers=headers)
+
+    def read(self, payment: str) -> httpx.Response:
+        """The payment as the provider shows it."""
+        return self.http.get(f"/stripe/v1/payment_intents/{payment}", headers=self.auth)
+
+
+TILLS = (TossTill, StripeTill, PortOneTill, KakaoPayTill)
+GUARDED = (TossTill, PortOneTill, KakaoPayTill)
+"""Those that can be told what the payment should hold."""
+LOOSE = (TossTill, PortOneTill)
+"""Those whose keys don't look at the body."""
 
 
 def open_tills(http: httpx.Client) -> tuple[Till, ...]:
     """A till at each provider."""
-    return TossTill(http), PortOneTill(http), KakaoPayTill(http)
+    return TossTill(http), StripeTill(http), PortOneTill(http), KakaoPayTill(http)
