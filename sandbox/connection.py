@@ -41,14 +41,17 @@ class CutConnection(Response):
 
 
 class CutWhenDown:
-    """Middleware that cuts every request but those to `/faults` while `is_down` says so, before anything is done."""
+    """Middleware that cuts every request but to `spared` paths while `is_down` says so, before anything is done."""
 
-    def __init__(self, app: ASGIApp, is_down: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(
+        self, app: ASGIApp, is_down: Callable[[], Awaitable[bool]], spared: frozenset[str] = frozenset({"/faults"})
+    ) -> None:
         self._app = app
         self._is_down = is_down
+        self._spared = spared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] != "/faults" and await self._is_down():
+        if scope["type"] == "http" and scope["path"] not in self._spared and await self._is_down():
             await CutConnection()(scope, receive, send)
         else:
             await self._app(scope, receive, send)

@@ -84,10 +84,10 @@ CREATE INDEX IF NOT EXISTS messages_by_reference ON messages (reference, seq);
 class Database:
     """One SQLite file and the one thread that talks to it. A transaction that was answered outlives SIGKILL."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: str = SCHEMA) -> None:
         # One thread is the whole of concurrency control: transactions run one after the other.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
-        self._connection = self._thread.submit(_open, path).result()
+        self._connection = self._thread.submit(_open, path, schema).result()
 
     async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in one transaction and return its result once that is on disk; an exception undoes it whole."""
@@ -99,14 +99,15 @@ class Database:
         self._thread.shutdown()
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, schema: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.executescript(SCHEMA)
-    _add_columns(connection, "refunds", ("tax_free", "vat"))
+    connection.executescript(schema)
+    if schema is SCHEMA:
+        _add_columns(connection, "refunds", ("tax_free", "vat"))
     return connection
 
 
