@@ -334,7 +334,11 @@ def message_routes(desk: Desk, provider: MessageProvider) -> APIRouter:
 
 
 def _aimed(provider: Provider, body: FaultBody) -> tuple[Occasion, str | None]:
-    """When a fault strikes and whom. Raises `invalid` for one that this provider can't suffer."""
+    """When a fault strikes and whom. Raises `invalid` for one that this provider can't suffer or say."""
+    try:
+        provider.refusal(body.fault())
+    except ValueError:
+        raise answers.invalid(f"code: not of {provider.name}'s form") from None
     if body.kind == "down":
         # Down takes everything with it, so it has one row whatever was named.
         return "act", None
