@@ -84,8 +84,9 @@ class Desk:
     async def advance(self, provider: str, by_ms: int) -> None:
         """Move a provider's clock on; what has become due acts."""
         ahead_ms = self._ahead_ms.get(provider, 0) + by_ms
-        await self.transact(lambda c: c.execute("INSERT OR REPLACE INTO clocks VALUES (?, ?)", (provider, ahead_ms)))
+        # Moved before anything is waited for, so that two moves at once both count.
         self._ahead_ms[provider] = ahead_ms
+        await self.transact(lambda c: c.execute("INSERT OR REPLACE INTO clocks VALUES (?, ?)", (provider, ahead_ms)))
         self.tell()
 
     def tell(self) -> None:

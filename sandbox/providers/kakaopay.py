@@ -160,27 +160,22 @@ class KakaoPay(PaymentProvider):
         customer = registry.means_customer(connection, self.name, form.sid, call.merchant)
         if customer != form.partner_user_id or form.tax_free_amount > form.total_amount:
             raise refused(BUSINESS)
-        tid = f"T{uuid.uuid4().hex[:19]}"
-        details = {**self.new_details(tid, moment.now), "user": form.partner_user_id, "partial": True, "sid": form.sid}
-        payment = Payment(
-            self.name,
-            tid,
-            call.merchant,
-            form.partner_order_id,
+        payment = self.charged(
+            connection,
+            call,
+            f"T{uuid.uuid4().hex[:19]}",
             form.total_amount,
-            form.tax_free_amount,
-            "KRW",
-            "easy_pay",
-            "captured",
-            moment.now,
-            moment.now,
-            {**details, "tax_exemption": 0, "cash_receipt": False, "payload": form.payload},
+            moment,
+            order_id=form.partner_order_id,
+            tax_free=form.tax_free_amount,
+            method="easy_pay",
+            user=form.partner_user_id,
+            payload=form.payload,
         )
-        ledger.add_payment(connection, payment)
         vat = round((form.total_amount - form.tax_free_amount) / 11)
         return {
             "aid": payment.details["aid"],
-            "tid": tid,
+            "tid": payment.payment,
             "cid": call.merchant,
             "sid": form.sid,
             "partner_order_id": form.partner_order_id,

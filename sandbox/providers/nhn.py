@@ -234,12 +234,11 @@ class Nhn(MessageProvider):
         async def get_messages(request: Request) -> Response:
             merchant = await desk.transact(lambda connection: self.sign_in(connection, request))
             chosen = _chosen(request, desk.now(self.name))
+            page, size = (_count(request, name, usual) for name, usual in (("pageNum", 1), ("pageSize", 15)))
             target = request.query_params.get("recipientGroupingKey")
 
             def work(connection: sqlite3.Connection, now: int) -> Reply:
                 found = [m for m in messages.listed(connection, self.name, merchant.merchant, now) if chosen(m)]
-                page = int(request.query_params.get("pageNum", "1"))
-                size = int(request.query_params.get("pageSize", "15"))
                 shown = [view(m, now) for m in found[(page - 1) * size : page * size]]
                 result = {"messages": shown, "totalCount": len(found)}
                 return Reply.of(200, {"header": header(SUCCESS, "success"), "messageSearchResultResponse": result})
@@ -346,6 +345,14 @@ def _chosen(request: Request, now: int) -> Callable[[Message], bool]:
         return start <= message.at <= end and request_id in (None, message.batch) and group in (None, message.reference)
 
     return chosen
+
+
+def _count(request: Request, name: str, usual: int) -> int:
+    """A number of the query, from 1 to 1000. Raises Refused."""
+    text = request.query_params.get(name, str(usual))
+    if re.fullmatch(r"[1-9]\d{0,2}|1000", text) is None:
+        raise refused(-2000, f"{name}: 1 to 1000")
+    return int(text)
 
 
 def _minute(text: str) -> int:

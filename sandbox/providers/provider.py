@@ -148,6 +148,39 @@ class PaymentProvider(Provider):
         ledger.add_refund(connection, self.name, refund)
         return refund
 
+    def charged(
+        self,
+        connection: sqlite3.Connection,
+        call: Call,
+        number: str,
+        amount: int,
+        moment: Moment,
+        *,
+        order_id: str,
+        tax_free: int = 0,
+        currency: str = "KRW",
+        method: ledger.Method = "card",
+        **details: object,
+    ) -> Payment:
+        """Write a payment that was taken from a stored means, and return it. Webhooks are the caller's."""
+        made = {**self.new_details(number, moment.now), "partial": True, "tax_exemption": 0, "cash_receipt": False}
+        payment = Payment(
+            self.name,
+            number,
+            call.merchant,
+            order_id,
+            amount,
+            tax_free,
+            currency,
+            method,
+            "captured",
+            moment.now,
+            moment.now,
+            {**made, **details},
+        )
+        ledger.add_payment(connection, payment)
+        return payment
+
     def merchants_payment(self, connection: sqlite3.Connection, merchant: str, payment: str, missing: Reply) -> Payment:
         """A merchant's own payment. Raises Refused with `missing`; another merchant's is as good as none."""
         found = ledger.find_payment(connection, self.name, payment)

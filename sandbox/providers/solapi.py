@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 import sqlite3
 import uuid
@@ -29,7 +28,7 @@ from sandbox.providers.keys import KeyRule
 from sandbox.providers.messages import Message, MessageProvider, Outcome
 from sandbox.providers.registry import Merchant, QuirkValue
 from sandbox.providers.times import epoch_ms, utc_millis
-from sandbox.providers.wire import Call, Form, JsonObject, Moment, Refused, Reply, parse, parse_query
+from sandbox.providers.wire import Call, Form, JsonObject, Moment, Refused, Reply, parse, parse_query, reference_of
 
 if TYPE_CHECKING:
     from sandbox.providers.desk import Desk
@@ -174,7 +173,7 @@ class Solapi(MessageProvider):
                 one.to,
                 "" if kakao is None else kakao.template_id,
                 text,
-                _reference(one.custom_fields),
+                reference_of(one.custom_fields),
                 moment.now,
                 moment.now + int(quirks["list_lag_ms"]),
                 moment.now + int(quirks["delivers_after_ms"]),
@@ -228,7 +227,7 @@ class Solapi(MessageProvider):
         async def send(request: Request) -> Response:
             merchant = await signed_in(request)
             form = parse(SendForm, await request.body(), lambda text: refused("ValidationError", message=text))
-            target = _reference(form.messages[0].custom_fields) or None
+            target = reference_of(form.messages[0].custom_fields) or None
             body = form.model_dump(by_alias=True, exclude_unset=True)
             return await desk.perform(self, Call(self.name, merchant, "send", "send-many", target, None, body))
 
@@ -289,13 +288,6 @@ def _kakao_stage(
     if template is None or not template.approved or template.places - filled.keys():
         return one.text or "", "failed"
     return template.filled(filled), "delivered"
-
-
-def _reference(custom_fields: Mapping[str, str]) -> str:
-    """What the caller gave to find a message by: its one custom field, or all of them."""
-    if len(custom_fields) == 1:
-        return next(iter(custom_fields.values()))
-    return json.dumps(dict(custom_fields), sort_keys=True) if custom_fields else ""
 
 
 def _wanted(message: Message, query: ListQuery, now: int) -> bool:

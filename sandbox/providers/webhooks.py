@@ -29,10 +29,14 @@ class Delivery:
 
 
 def set_url(connection: sqlite3.Connection, provider: str, url: str | None) -> None:
-    """Where a provider sends its webhooks; None: nowhere."""
+    """Where a provider sends its webhooks; None: nowhere, and those that were still to go are lost."""
     connection.execute("DELETE FROM webhook_targets WHERE provider = ?", (provider,))
     if url is not None:
         connection.execute("INSERT INTO webhook_targets VALUES (?, ?)", (provider, url))
+    else:
+        connection.execute(
+            "UPDATE deliveries SET state = 'lost' WHERE provider = ? AND state IN ('due', 'held')", (provider,)
+        )
 
 
 def url_of(connection: sqlite3.Connection, provider: str) -> str | None:

@@ -101,3 +101,10 @@ def parse_query(form: type[M], query: Mapping[str, str], refuse: Callable[[str],
 def problems(error: ValidationError) -> str:
     """What is wrong where, never the value itself."""
     return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
+
+
+def reference_of(fields: Mapping[str, str]) -> str:
+    """What a caller gave to find a thing by: its one field, or all of them as JSON; empty when there is none."""
+    if len(fields) == 1:
+        return next(iter(fields.values()))
+    return json.dumps(dict(fields), sort_keys=True) if fields else ""

@@ -60,7 +60,7 @@ def test_a_ledger_of_an_earlier_version_is_taken_on(own_sandbox: SandboxProcess,
 
 def test_a_late_refund_happens_after_a_restart(own_sandbox: SandboxProcess, own_caller: Caller) -> None:
     pg_tid = own_caller.new_payment()
-    own_caller.fault("late", pg_tid, delay_ms=4_000)
+    own_caller.fault("late", pg_tid, delay_ms=8_000)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(own_caller.refund, pg_tid, 100, key="k")
         wait_until(lambda: not own_caller.faults())

@@ -56,26 +56,14 @@ def charge(toss: Toss, connection: sqlite3.Connection, call: Call, moment: Momen
         raise refused("NOT_MATCHES_CUSTOMER_KEY")
     if ledger.find_order(connection, toss.name, call.merchant, form.order_id) is not None:
         raise refused("DUPLICATED_ORDER_ID")
-    number = f"tbil_{uuid.uuid4().hex[:24]}"
-    payment = Payment(
-        toss.name,
-        number,
-        call.merchant,
-        form.order_id,
+    return toss.charged(
+        connection,
+        call,
+        f"tbil_{uuid.uuid4().hex[:24]}",
         form.amount,
-        form.tax_free_amount or 0,
-        "KRW",
-        "card",
-        "captured",
-        moment.now,
-        moment.now,
-        {
-            **toss.new_details(number, moment.now),
-            "type": "BILLING",
-            "partial": True,
-            "tax_exemption": form.tax_exemption_amount or 0,
-            "cash_receipt": False,
-        },
+        moment,
+        order_id=form.order_id,
+        tax_free=form.tax_free_amount or 0,
+        type="BILLING",
+        tax_exemption=form.tax_exemption_amount or 0,
     )
-    ledger.add_payment(connection, payment)
-    return payment

@@ -67,6 +67,8 @@ def test_what_is_not_there(http: httpx.Client) -> None:
         ("kakaopay", {"kind": "pending"}),
         ("toss", {"kind": "late", "on": "read"}),
         ("toss", {"kind": "nonsense"}),
+        ("nhn", {"kind": "refuse", "code": "NOT_A_NUMBER"}),
+        ("kakaopay", {"kind": "error_after", "code": "NOT_A_NUMBER"}),
         ("toss", {"kind": "refuse", "times": 0}),
         ("toss", {"kind": "refuse", "status": 99}),
     ],

@@ -246,6 +246,8 @@ class TestLookingUp:
         [
             {},
             {"recipientGroupingKey": "r"},
+            {"requestId": "r", "pageNum": "0"},
+            {"requestId": "r", "pageSize": "all"},
             {"startCreateDate": "2026-01-01 00:00"},
             {"startCreateDate": "2020-01-01 00:00", "endCreateDate": "2020-01-02 00:00"},
             {"startCreateDate": "2020-01-01 00:00", "endCreateDate": "2099-01-02 00:00"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from tests.sandbox.providers.control import Control, fresh
 from tests.sandbox.providers.receiver import Receiver
 from tests.sandbox.providers.tills import StripeTill
 from tests.support.sandbox import SandboxProcess
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -120,6 +122,19 @@ async def test_a_500_is_kept_and_only_the_list_tells(
     listed = await client.v1.refunds.list_async({"payment_intent": payment})
     assert sum(one.amount for one in listed.data) == 10_000 - left
     assert till.control.balance(payment) == left
+
+
+def test_a_key_at_work_is_in_use(till: StripeTill) -> None:
+    payment, key = till.control.pay(), fresh("key")
+    till.control.fault("late", payment, delayMs=600_000)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        late = pool.submit(till.cancel, payment, 1_000, key=key)
+        wait_until(lambda: not till.control.faults())
+        in_use = till.cancel(payment, 1_000, key=key)
+        assert (in_use.status_code, in_use.json()["error"]["code"]) == (409, "idempotency_key_in_use")
+        till.control.advance(600_000)
+        assert till.cancel(payment, 1_000, key=key).content == late.result().content
+    assert till.control.balance(payment) == 9_000
 
 
 async def test_a_429_is_not_kept(client: stripe.StripeClient, till: StripeTill) -> None:

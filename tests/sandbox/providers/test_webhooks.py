@@ -193,6 +193,15 @@ def test_nobody_is_told_without_an_address(toss: TossTill) -> None:
     assert _states(toss, toss.control.pay()) == []
 
 
+def test_without_an_address_those_still_to_go_are_lost(toss: TossTill, toss_hooks: Receiver) -> None:
+    payment = toss.control.pay()
+    toss_hooks.wait_for(1)
+    toss.control.fault("webhook_late", payment, delayMs=10 * MINUTE)
+    toss.cancel(payment, 1_000)
+    toss.control.call("PUT", "/webhook", {"url": None})
+    assert _states(toss, payment) == ["done", "lost"]
+
+
 def test_a_receiver_that_is_gone_is_tried_again(toss: TossTill, hooks: Receiver) -> None:
     toss.control.call("PUT", "/webhook", {"url": "http://127.0.0.1:1/hook"})
     payment = toss.control.pay()

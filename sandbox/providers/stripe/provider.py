@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 import sqlite3
 import uuid
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, ClassVar
 
 from fastapi import APIRouter, Request
-from pydantic import Field, ValidationError
 from starlette.responses import Response
 
 from sandbox.clock import now_ms
@@ -28,43 +25,17 @@ from sandbox.providers.keys import KeyRule
 from sandbox.providers.ledger import Payment, Refund
 from sandbox.providers.provider import CANCEL, Event, PaymentProvider
 from sandbox.providers.registry import Merchant, QuirkValue
+from sandbox.providers.stripe.codes import error, refused
+from sandbox.providers.stripe.forms import ChargeForm, RefundForm, decoded, form_of
+from sandbox.providers.stripe.views import charge_view, intent_view, refund_view
 from sandbox.providers.webhooks import Delivery
-from sandbox.providers.wire import Call, Form, JsonObject, M, Moment, Refused, Reply, problems
+from sandbox.providers.wire import Call, JsonObject, Moment, Refused, Reply, reference_of
 
 if TYPE_CHECKING:
     from sandbox.providers.desk import Desk
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
-
-Digits = Annotated[str, Field(pattern=r"^[1-9]\d{0,15}$")]
-Metadata = Annotated[dict[str, str], Field(default_factory=dict, max_length=50)]
-
-
-class RefundForm(Form):
-    """A refund. `amount` None: everything that is left."""
-
-    payment_intent: str | None = None
-    charge: str | None = None
-    amount: Digits | None = None
-    reason: Literal["duplicate", "fraudulent", "requested_by_customer"] | None = None
-    metadata: Metadata
-    instructions_email: str | None = None
-    expand: list[str] = Field(default_factory=list)
-
-
-class ChargeForm(Form):
-    """A payment taken at once from a stored means, without the customer."""
-
-    amount: Digits
-    currency: Literal["krw", "jpy"]
-    customer: str
-    payment_method: str
-    confirm: Literal["true"]
-    off_session: Literal["true"]
-    description: str | None = None
-    metadata: Metadata
-    expand: list[str] = Field(default_factory=list)
 
 
 class Stripe(PaymentProvider):
@@ -146,7 +117,7 @@ class Stripe(PaymentProvider):
             amount,
             moment,
             key=call.key,
-            reference=_reference(form.metadata),
+            reference=reference_of(form.metadata),
             details={"metadata": form.metadata, "reason": form.reason},
         )
         self.announce(connection, payment, "refunded", refund, moment.now)
@@ -158,28 +129,17 @@ class Stripe(PaymentProvider):
         if customer != form.customer:
             raise refused("resource_missing", 404, "payment_method")
         number = f"pi_{uuid.uuid4().hex[:24]}"
-        payment = Payment(
-            self.name,
+        payment = self.charged(
+            connection,
+            call,
             number,
-            call.merchant,
-            _reference(form.metadata) or number,
             int(form.amount),
-            0,
-            form.currency.upper(),
-            "card",
-            "captured",
-            moment.now,
-            moment.now,
-            {
-                **self.new_details(number, moment.now),
-                "partial": True,
-                "tax_exemption": 0,
-                "cash_receipt": False,
-                "metadata": form.metadata,
-                "customer": form.customer,
-            },
+            moment,
+            order_id=reference_of(form.metadata) or number,
+            currency=form.currency.upper(),
+            metadata=form.metadata,
+            customer=form.customer,
         )
-        ledger.add_payment(connection, payment)
         self.announce(connection, payment, "captured", None, moment.now)
         return intent_view(payment)
 
@@ -335,114 +295,3 @@ class Stripe(PaymentProvider):
             "has_more": start + len(page) < len(pairs),
             "data": [refund_view(one, refund) for one, refund in page],
         }
-
-
-def error(status: int, kind: str, code: str | None, message: str | None = None, param: str | None = None) -> Reply:
-    """An error of Stripe."""
-    body: JsonObject = {"type": kind, "message": message or f"{code or kind} (simulated)"}
-    body |= {name: value for name, value in (("code", code), ("param", param)) if value is not None}
-    return Reply.of(status, {"error": body})
-
-
-def refused(code: str, status: int = 400, param: str | None = None) -> Refused:
-    """An error of Stripe to raise."""
-    return Refused(error(status, "invalid_request_error", code, None, param))
-
-
-def form_of(form: type[M], body: JsonObject) -> M:
-    """The body as a form. Raises Refused with the parameter that is wrong."""
-    try:
-        return form.model_validate(body)
-    except ValidationError as error_:
-        first = error_.errors()[0]
-        codes = {"missing": "parameter_missing", "extra_forbidden": "parameter_unknown"}
-        code = codes.get(
-            first["type"], "parameter_invalid_integer" if first["loc"] == ("amount",) else "parameter_invalid"
-        )
-        param = str(first["loc"][0]) if first["loc"] else None
-        raise Refused(error(400, "invalid_request_error", code, problems(error_), param)) from None
-
-
-def decoded(raw: str) -> JsonObject:
-    """A form's fields; `a[b]=c` is a field of an object, `a[0]=c` of a list."""
-    body: JsonObject = {}
-    for name, value in parse_qsl(raw, keep_blank_values=True):
-        outer, bracket, rest = name.partition("[")
-        inner = rest.removesuffix("]")
-        if not bracket:
-            body[outer] = value
-        elif inner.isdigit() or not inner:
-            body.setdefault(outer, []).append(value)
-        else:
-            body.setdefault(outer, {})[inner] = value
-    return body
-
-
-def refund_view(payment: Payment, refund: Refund) -> JsonObject:
-    """The refund object."""
-    view: JsonObject = {
-        "id": refund.ref,
-        "object": "refund",
-        "amount": refund.amount,
-        "balance_transaction": None,
-        "charge": payment.details["charge"],
-        "created": refund.at // 1000,
-        "currency": payment.currency.lower(),
-        "metadata": refund.details.get("metadata", {}),
-        "payment_intent": payment.payment,
-        "reason": refund.details.get("reason"),
-        "receipt_number": None,
-        "status": refund.status,
-    }
-    if refund.status == "pending":
-        view["pending_reason"] = "processing"
-    if refund.status == "failed":
-        view["failure_reason"] = "unknown"
-    return view
-
-
-def charge_view(connection: sqlite3.Connection, payment: Payment) -> JsonObject:
-    """The charge object, without its refunds."""
-    back = payment.amount - ledger.held(connection, payment)
-    return {
-        "id": payment.details["charge"],
-        "object": "charge",
-        "amount": payment.amount,
-        "amount_captured": payment.amount,
-        "amount_refunded": back,
-        "captured": True,
-        "created": payment.created_at // 1000,
-        "currency": payment.currency.lower(),
-        "disputed": False,
-        "livemode": False,
-        "metadata": payment.details.get("metadata", {}),
-        "paid": True,
-        "payment_intent": payment.payment,
-        "refunded": back == payment.amount,
-        "status": "succeeded",
-    }
-
-
-def intent_view(payment: Payment) -> JsonObject:
-    """The payment intent object."""
-    return {
-        "id": payment.payment,
-        "object": "payment_intent",
-        "amount": payment.amount,
-        "amount_received": payment.amount,
-        "capture_method": "automatic",
-        "created": payment.created_at // 1000,
-        "currency": payment.currency.lower(),
-        "customer": payment.details.get("customer"),
-        "latest_charge": payment.details["charge"],
-        "livemode": False,
-        "metadata": payment.details.get("metadata", {}),
-        "status": "succeeded",
-    }
-
-
-def _reference(metadata: Mapping[str, str]) -> str:
-    """What the caller gave to find it by: its one metadata value, or all of them."""
-    if len(metadata) == 1:
-        return next(iter(metadata.values()))
-    return json.dumps(dict(metadata), sort_keys=True) if metadata else ""

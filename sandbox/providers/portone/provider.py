@@ -12,120 +12,39 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
-import re
 import sqlite3
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from fastapi import APIRouter, Request
-from pydantic import Field, ValidationError
 from starlette.responses import Response
 
 from sandbox.clock import now_ms
 from sandbox.providers import keys, ledger, registry, webhooks
 from sandbox.providers.faults import Fault
 from sandbox.providers.keys import KeyRule
-from sandbox.providers.ledger import Method, Payment, Refund
+from sandbox.providers.ledger import Payment, Refund
+from sandbox.providers.portone.codes import error, refused
+from sandbox.providers.portone.forms import (
+    BANKS,
+    CancelForm,
+    ChargeForm,
+    bound,
+    form_of,
+    json_of,
+    key_of,
+    list_request,
+)
+from sandbox.providers.portone.views import METHODS, cancellation_view, changed_at, payment_view
 from sandbox.providers.provider import CANCEL, Event, PaymentProvider
 from sandbox.providers.registry import Merchant, QuirkValue
-from sandbox.providers.times import epoch_ms, utc_millis
+from sandbox.providers.times import utc_millis
 from sandbox.providers.webhooks import Delivery
-from sandbox.providers.wire import MAX_AMOUNT, Call, Form, JsonObject, M, Moment, Refused, Reply, problems
+from sandbox.providers.wire import Call, JsonObject, Moment, Reply
 
 if TYPE_CHECKING:
     from sandbox.providers.desk import Desk
-
-STATUSES = {
-    "INVALID_REQUEST": 400,
-    "UNAUTHORIZED": 401,
-    "FORBIDDEN": 403,
-    "PAYMENT_NOT_FOUND": 404,
-    "BILLING_KEY_NOT_FOUND": 404,
-    "CASH_RECEIPT_NOT_FOUND": 404,
-    "PAYMENT_ALREADY_CANCELLED": 409,
-    "PAYMENT_NOT_PAID": 409,
-    "PAYMENT_NOT_WAITING_FOR_DEPOSIT": 409,
-    "ALREADY_PAID": 409,
-    "CASH_RECEIPT_NOT_ISSUED": 404,
-    "CANCELLABLE_AMOUNT_CONSISTENCY_BROKEN": 409,
-    "CANCEL_AMOUNT_EXCEEDS_CANCELLABLE_AMOUNT": 409,
-    "CANCEL_TAX_FREE_AMOUNT_EXCEEDS_CANCELLABLE_TAX_FREE_AMOUNT": 409,
-    "CANCEL_TAX_AMOUNT_EXCEEDS_CANCELLABLE_TAX_AMOUNT": 409,
-    "SUM_OF_PARTS_EXCEEDS_CANCEL_AMOUNT": 409,
-    "SUM_OF_PARTS_EXCEEDS_TOTAL_AMOUNT": 409,
-    "IDEMPOTENCY_OUTSTANDING_REQUEST": 409,
-    "PG_PROVIDER": 502,
-}
-"""Its errors by `type`, with the HTTP status each comes with."""
-
-METHODS: dict[Method, str] = {
-    "card": "PaymentMethodCard",
-    "virtual_account": "PaymentMethodVirtualAccount",
-    "transfer": "PaymentMethodTransfer",
-    "mobile": "PaymentMethodMobile",
-    "easy_pay": "PaymentMethodEasyPay",
-    "gift_certificate": "PaymentMethodGiftCertificate",
-}
-
-BANKS = frozenset(
-    {
-        "BANK_OF_KOREA", "KDB", "IBK", "KOOKMIN", "SUHYUP", "KEXIM", "NONGHYUP", "LOCAL_NONGHYUP", "WOORI",
-        "STANDARD_CHARTERED", "CITI", "SUHYUP_FEDERATION", "DAEGU", "BUSAN", "KWANGJU", "JEJU", "JEONBUK", "KYONGNAM",
-        "KFCC", "SHINHYUP", "SAVINGS_BANK", "HSBC", "DEUTSCHE", "POST", "HANA", "SHINHAN", "K_BANK", "KAKAO", "TOSS",
-    }
-)  # fmt: skip
-"""Banks that an account may be at."""
-
-Amount = Annotated[int, Field(strict=True, gt=0, le=MAX_AMOUNT)]
-Share = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
-
-
-class RefundAccount(Form):
-    """Where the money of a virtual account goes back to."""
-
-    bank: str
-    number: str = Field(pattern=r"^\d{1,20}$")
-    holder_name: str = Field(alias="holderName", min_length=1)
-    holder_phone_number: str | None = Field(None, alias="holderPhoneNumber")
-
-
-class CancelForm(Form):
-    """A cancel. `amount` None: everything that is left; `vat_amount` None: reckoned."""
-
-    reason: str = Field(min_length=1)
-    amount: Amount | None = None
-    tax_free_amount: Share | None = Field(None, alias="taxFreeAmount")
-    vat_amount: Share | None = Field(None, alias="vatAmount")
-    requester: Literal["CUSTOMER", "ADMIN"] | None = None
-    current_cancellable_amount: Share | None = Field(None, alias="currentCancellableAmount")
-    refund_account: RefundAccount | None = Field(None, alias="refundAccount")
-    skip_webhook: bool | None = Field(None, alias="skipWebhook")
-    store_id: str | None = Field(None, alias="storeId")
-
-
-class AmountForm(Form):
-    """What a charge takes."""
-
-    total: Amount
-    tax_free: Share | None = Field(None, alias="taxFree")
-    vat: Share | None = None
-
-
-class ChargeForm(Form):
-    """A charge of a billing key."""
-
-    billing_key: str = Field(alias="billingKey", min_length=1)
-    order_name: str = Field(alias="orderName", min_length=1)
-    amount: AmountForm
-    currency: Literal["KRW", "JPY"]
-    store_id: str | None = Field(None, alias="storeId")
-    channel_key: str | None = Field(None, alias="channelKey")
-    customer: JsonObject | None = None
-    custom_data: str | None = Field(None, alias="customData")
-    skip_webhook: bool | None = Field(None, alias="skipWebhook")
 
 
 class PortOne(PaymentProvider):
@@ -251,28 +170,17 @@ class PortOne(PaymentProvider):
         tax_free = form.amount.tax_free or 0
         if tax_free + (form.amount.vat or 0) > form.amount.total:
             raise refused("SUM_OF_PARTS_EXCEEDS_TOTAL_AMOUNT")
-        payment = Payment(
-            self.name,
-            str(call.target),
-            call.merchant,
+        payment = self.charged(
+            connection,
+            call,
             str(call.target),
             form.amount.total,
-            tax_free,
-            form.currency,
-            "card",
-            "captured",
-            moment.now,
-            moment.now,
-            {
-                **self.new_details(str(call.target), moment.now),
-                "partial": True,
-                "tax_exemption": 0,
-                "cash_receipt": False,
-                "billing_key": True,
-                "order_name": form.order_name,
-            },
+            moment,
+            order_id=str(call.target),
+            tax_free=tax_free,
+            currency=form.currency,
+            order_name=form.order_name,
         )
-        ledger.add_payment(connection, payment)
         if not form.skip_webhook:
             self.announce(connection, payment, "captured", None, moment.now)
         return {"pgTxId": payment.details["transaction"], "paidAt": utc_millis(moment.now)}
@@ -337,7 +245,7 @@ class PortOne(PaymentProvider):
             merchant = await desk.transact(lambda connection: self.sign_in(connection, request))
             path = f"{request.method} {request.scope['path']}"
             target = str(request.path_params["paymentId"])
-            key = _key(request)
+            key = key_of(request)
             return await desk.perform(self, Call(self.name, merchant.merchant, operation, path, target, key, body))
 
         async def read(
@@ -352,11 +260,11 @@ class PortOne(PaymentProvider):
 
         @router.post("/payments/{paymentId}/cancel")
         async def cancel(request: Request) -> Response:
-            return await act(request, CANCEL, await _json(request))
+            return await act(request, CANCEL, await json_of(request))
 
         @router.post("/payments/{paymentId}/billing-key")
         async def charge(request: Request) -> Response:
-            return await act(request, "charge", await _json(request))
+            return await act(request, "charge", await json_of(request))
 
         @router.post("/payments/{paymentId}/virtual-account/close")
         async def close(request: Request) -> Response:
@@ -373,7 +281,7 @@ class PortOne(PaymentProvider):
 
         @router.get("/payments")
         async def get_payments(request: Request) -> Response:
-            asked = _list_request(request)
+            asked = list_request(request)
             return await read(request, None, lambda c, m: self._page(c, m, asked))
 
         return router
@@ -382,131 +290,16 @@ class PortOne(PaymentProvider):
         """A page of a store's payments whose state changed in a span of time."""
         page = {"number": 0, "size": 10, **asked.get("page", {})}
         wanted = asked.get("filter", {})
-        since, until = (_bound(wanted, name) for name in ("from", "until"))
+        since, until = (bound(wanted, name) for name in ("from", "until"))
         by_change = wanted.get("timestampType") == "STATUS_CHANGED_AT"
         found = []
         for payment in ledger.all_payments(connection, self.name):
-            at = _changed_at(connection, payment) if by_change else payment.created_at
+            at = changed_at(connection, payment) if by_change else payment.created_at
             if payment.merchant == merchant and (since or 0) <= at <= (until or at):
                 found.append(payment)
         start = page["number"] * page["size"]
         items = [payment_view(connection, payment) for payment in found[start : start + page["size"]]]
         return {"items": items, "page": {**page, "totalCount": len(found)}}
-
-
-def error(kind: str, message: str | None = None, status: int | None = None) -> Reply:
-    """An error of PortOne, by its `type`."""
-    body = {"type": kind, "message": message or f"{kind} (simulated)"}
-    if kind == "PG_PROVIDER":
-        body |= {"pgCode": "SIMULATED", "pgMessage": body["message"]}
-    return Reply.of(status or STATUSES.get(kind, 400), body)
-
-
-def refused(kind: str, message: str | None = None) -> Refused:
-    """An error of PortOne to raise."""
-    return Refused(error(kind, message))
-
-
-def form_of(form: type[M], body: JsonObject) -> M:
-    """The body as a form. Raises `INVALID_REQUEST`."""
-    try:
-        return form.model_validate(body)
-    except ValidationError as error_:
-        raise refused("INVALID_REQUEST", problems(error_)) from None
-
-
-def payment_view(connection: sqlite3.Connection, payment: Payment) -> JsonObject:
-    """The payment object."""
-    refunds = ledger.refunds_of(connection, payment)
-    done = [refund for refund in refunds if refund.status == "succeeded"]
-    cancelled = sum(refund.amount for refund in done)
-    status = _status(payment, cancelled)
-    taxed = payment.amount - payment.tax_free
-    changed_at = utc_millis(_changed_at(connection, payment))
-    view: JsonObject = {
-        "status": status,
-        "id": payment.payment,
-        "transactionId": payment.details["transaction"],
-        "merchantId": f"merchant-{payment.merchant}",
-        "storeId": payment.merchant,
-        "method": _method_view(payment),
-        "channel": {
-            "type": "TEST",
-            "id": "channel-id-sandbox",
-            "key": "channel-key-sandbox",
-            "name": "sandbox",
-            "pgProvider": "TOSSPAYMENTS",
-            "pgMerchantId": "sandbox",
-        },
-        "version": "V2",
-        "requestedAt": utc_millis(payment.created_at),
-        "updatedAt": changed_at,
-        "statusChangedAt": changed_at,
-        "orderName": payment.details.get("order_name", "주문"),
-        "amount": {
-            "total": payment.amount,
-            "taxFree": payment.tax_free,
-            "vat": round(taxed / 11),
-            "supply": taxed - round(taxed / 11),
-            "discount": 0,
-            "paid": 0 if payment.captured_at is None else payment.amount,
-            "cancelled": cancelled,
-            "cancelledTaxFree": sum(refund.tax_free for refund in done),
-        },
-        "currency": payment.currency,
-        "customer": {},
-        "origin": {"platformType": "API", "ipAddress": "127.0.0.1"},
-        "pgTxId": payment.details["transaction"],
-    }
-    if payment.captured_at is not None:
-        view["paidAt"] = utc_millis(payment.captured_at)
-    if status == "PAID":
-        view["disputes"] = []
-    if refunds or status == "CANCELLED":
-        view["cancellations"] = [cancellation_view(refund) for refund in refunds]
-    if status in ("CANCELLED", "PARTIAL_CANCELLED"):
-        view["cancelledAt"] = changed_at
-    return view
-
-
-def cancellation_view(refund: Refund) -> JsonObject:
-    """The cancellation object: `SUCCEEDED`, `REQUESTED` or `FAILED`."""
-    view: JsonObject = {
-        "status": {"succeeded": "SUCCEEDED", "pending": "REQUESTED", "failed": "FAILED"}[refund.status],
-        "id": refund.ref,
-        "pgCancellationId": refund.details.get("pg", refund.ref),
-        "totalAmount": refund.amount,
-        "taxFreeAmount": refund.tax_free,
-        "vatAmount": refund.details.get("vat", round((refund.amount - refund.tax_free) / 11)),
-        "reason": refund.reference,
-        "requestedAt": utc_millis(refund.at),
-        "trigger": "CONSOLE" if refund.origin == "console" else "API",
-    }
-    if refund.status == "succeeded":
-        view["cancelledAt"] = utc_millis(refund.details.get("settled_at", refund.at))
-    return view
-
-
-def _status(payment: Payment, cancelled: int) -> str:
-    """Only what has succeeded counts; a closed account was never paid and is shown as cancelled."""
-    if payment.state == "waiting":
-        return "VIRTUAL_ACCOUNT_ISSUED"
-    if payment.state == "closed" or cancelled == payment.amount:
-        return "CANCELLED"
-    return "PARTIAL_CANCELLED" if cancelled else "PAID"
-
-
-def _changed_at(connection: sqlite3.Connection, payment: Payment) -> int:
-    times = [payment.created_at, payment.captured_at or 0, payment.details.get("closed_at", 0)]
-    times += [refund.details.get("settled_at", refund.at) for refund in ledger.refunds_of(connection, payment)]
-    return int(max(times))
-
-
-def _method_view(payment: Payment) -> JsonObject:
-    view: JsonObject = {"type": METHODS[payment.method]}
-    if payment.method == "virtual_account":
-        view |= {"accountNumber": "X6505636518308", "bank": "WOORI", "accountType": "NORMAL"}
-    return view
 
 
 def _parts(connection: sqlite3.Connection, payment: Payment, form: CancelForm, amount: int) -> tuple[int, int]:
@@ -534,40 +327,3 @@ def _event_type(connection: sqlite3.Connection, payment: Payment, event: Event, 
         whole = sum(one.amount for one in done) == payment.amount
         return "Transaction.Cancelled" if whole else "Transaction.PartialCancelled"
     return {"issued": "Transaction.VirtualAccountIssued", "captured": "Transaction.Paid"}.get(event)
-
-
-def _key(request: Request) -> str | None:
-    """The key, with or without quotes around it. Raises `INVALID_REQUEST`."""
-    header = request.headers.get("Idempotency-Key")
-    if header is None:
-        return None
-    key = header.removeprefix('"').removesuffix('"')
-    if re.fullmatch(r"[A-Za-z0-9\-_]{16,256}", key) is None:
-        raise refused("INVALID_REQUEST", "Idempotency-Key: 16 to 256 of A-Z a-z 0-9 - _")
-    return key
-
-
-async def _json(request: Request) -> JsonObject:
-    try:
-        body = json.loads(await request.body())
-    except ValueError:
-        raise refused("INVALID_REQUEST", "body: not JSON") from None
-    if not isinstance(body, dict):
-        raise refused("INVALID_REQUEST", "body: not an object")
-    return body
-
-
-def _list_request(request: Request) -> JsonObject:
-    """A list is asked for by JSON in the query. Raises `INVALID_REQUEST`."""
-    try:
-        asked: Any = json.loads(request.query_params.get("requestBody", "{}"))
-        for name in ("from", "until"):
-            _bound(asked.get("filter", {}), name)
-    except (ValueError, AttributeError):
-        raise refused("INVALID_REQUEST", "requestBody: page and filter, as JSON") from None
-    return dict(asked)
-
-
-def _bound(wanted: JsonObject, name: str) -> int | None:
-    text = wanted.get(name)
-    return None if text is None else epoch_ms(datetime.fromisoformat(text), UTC)
