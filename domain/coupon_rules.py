@@ -47,7 +47,7 @@ def _settle(situation: Situation, benefit: Benefit) -> Settled:
         if benefit.coupon_no in situation.freed_before:
             return Settled(forfeited)
         return Settled(forfeited, (freed(situation, benefit.coupon_no, benefit.promotion, CouponCause.NOTHING_LEFT),))
-    if not _held_to_minimum(situation, benefit):
+    if not _held_to_minimum(situation, benefit, touched):
         return Settled(forfeited)
     bought = situation.bought_after(benefit.shares)
     if bought >= benefit.minimum:
@@ -126,6 +126,7 @@ def _discounts_something(situation: Situation, benefit: Benefit) -> bool:
     return any(situation.lines[line_no].left for line_no in discounted)
 
 
-def _held_to_minimum(situation: Situation, benefit: Benefit) -> bool:
-    """Only basket coupons are held to their minimum after purchase, and only at the customer's fault."""
-    return benefit.promotion is Promotion.BASKET and situation.fault is Fault.CUSTOMER
+def _held_to_minimum(situation: Situation, benefit: Benefit, touched: Iterable[int]) -> bool:
+    """Only basket coupons are held to their minimum after purchase, and only where the customer cancels their goods."""
+    goods = any(not situation.lines[line_no].line.gift for line_no in touched)
+    return benefit.promotion is Promotion.BASKET and situation.fault is Fault.CUSTOMER and goods

@@ -43,6 +43,7 @@ class Reference:
         """Why this piece can't be cancelled, although its units are there."""
         after = self._copy()
         after._take(wanted, fault)
+        after._take_gifts(fault)
         if fault is Fault.CUSTOMER and any(
             after._declared(coupon) is BelowMinimum.FORBID for coupon in after._below(set(wanted))
         ):
@@ -62,6 +63,7 @@ class Reference:
         before, points = self._worth(), self._points()
         coupons_before = set(self.withdrawn)
         self._take(wanted, fault)
+        gifts = self._take_gifts(fault)
         if fault is Fault.CUSTOMER:
             self._withdraw(set(wanted))
             self._charge_fees(set(wanted))
@@ -69,7 +71,7 @@ class Reference:
         self.awaited = 0
         return Outcome(
             net=net,
-            gifts=self._take_gifts(fault),
+            gifts=gifts,
             points=points - self._points(),
             freed=self._free_coupons(set(wanted)),
             withdrawn=frozenset(self.withdrawn - coupons_before),
