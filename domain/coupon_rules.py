@@ -121,8 +121,15 @@ def _taken_back(situation: Situation, benefit: Benefit, bought: int) -> tuple[Co
 
 
 def _discounts_something(situation: Situation, benefit: Benefit) -> bool:
-    """Whether units are left that this coupon made cheaper. A line listed with a share of 0 was not."""
-    discounted = [line_no for line_no, share in benefit.shares.items() if share] or list(benefit.shares)
+    """Whether units are left that this coupon made cheaper. A line listed with a share of 0 was not.
+
+    A coupon that took nothing off stands for its goods; one that lists gifts alone for these. So a gift that was
+    shipped keeps no coupon on goods that are all cancelled.
+    """
+    discounted = [line_no for line_no, share in benefit.shares.items() if share]
+    if not discounted:
+        discounted = [line_no for line_no in benefit.shares if not situation.lines[line_no].line.gift]
+    discounted = discounted or list(benefit.shares)
     return any(situation.lines[line_no].left for line_no in discounted)
 
 
