@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from string import Formatter
 from typing import Protocol
 
 from api import texts, wording
@@ -82,23 +84,27 @@ class Explaining:
         if not row.inputs:
             # Of a claim from before rows kept what they were reckoned from.
             return texts.pick(wording.COST_RULES[row.rule.value], self.language)
-        return self._filled(wording.EXPLANATIONS[slug], {"quantity": row.quantity, **row.inputs, "amount": row.amount})
+        text = texts.pick(wording.EXPLANATIONS[slug], self.language)
+        numbers = {"quantity": row.quantity, **row.inputs, "amount": row.amount}
+        return text.format_map({name: self._number(name, numbers.get(name)) for name in _names(text)})
 
     def _leg_text(self, leg: Leg, inputs: Mapping[str, int], policy: RefundPolicy) -> str:
         words = [wording.LEG_EXPLANATIONS[policy.allocation.value], *(wording.LEG_NOTES[name] for name in inputs)]
         told = "".join(texts.pick(one, self.language) for one in words)
         facts = {"means": texts.means(leg.means, self.language), "payment_no": leg.payment_no}
-        return texts.fill(told, {**facts, **self._spelt({**inputs, "amount": leg.amount})})
+        numbers = {**inputs, "amount": leg.amount}
+        return texts.fill(told, {**facts, **{name: self._number(name, number) for name, number in numbers.items()}})
 
-    def _filled(self, words: tuple[str, str], numbers: Mapping[str, int | None]) -> str:
-        return texts.fill(texts.pick(words, self.language), self._spelt(numbers))
+    def _number(self, name: str, number: int | None) -> str:
+        if number is None:
+            return "?"
+        return str(number) if name in _COUNTS else texts.money(abs(number), self.currency, self.language)
 
-    def _spelt(self, numbers: Mapping[str, int | None]) -> dict[str, str]:
-        return {
-            name: str(number) if name in _COUNTS else texts.money(abs(number), self.currency, self.language)
-            for name, number in numbers.items()
-            if number is not None
-        }
+
+@cache
+def _names(text: str) -> tuple[str, ...]:
+    """The numbers that a text tells: of many rows only these are spelt."""
+    return tuple(name for _, name, _, _ in Formatter().parse(text) if name)
 
 
 def _slug(row: CostRow) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.schemas.feed_orders import FedOrderWire
 from api.schemas.feed_shop import StoredMeansWire
@@ -40,12 +40,20 @@ def asked_field(refusal: Refusal) -> str | None:
     return None if refusal.code is Code.NOT_FOUND else ASKED.get(refusal.reason)
 
 
-_LINES = ("ordDtlList", "line_no", "ordSeq")
-_GROUPS = ("deliGrpList", "group_no", "deliGrpNo")
-_COUPONS = ("benefitList", "coupon_no", "cpnNo")
-_PAYMENTS = ("payList", "payment_no", "payNo")
+class _List(NamedTuple):
+    """A list of a fed order: its `name`, and which fact of a refusal and which field of an entry tell the entry."""
 
-FED: Mapping[str, tuple[tuple[str, str, str] | None, str]] = {
+    name: str
+    fact: str
+    key: str
+
+
+_LINES = _List("ordDtlList", "line_no", "ordSeq")
+_GROUPS = _List("deliGrpList", "group_no", "deliGrpNo")
+_COUPONS = _List("benefitList", "coupon_no", "cpnNo")
+_PAYMENTS = _List("payList", "payment_no", "payNo")
+
+FED: Mapping[str, tuple[_List | None, str]] = {
     "order.currency_unknown": (None, "currency"),
     "order.no_lines": (None, "ordDtlList"),
     "order.amount": (None, "ordDtlList"),
@@ -88,7 +96,7 @@ FED: Mapping[str, tuple[tuple[str, str, str] | None, str]] = {
     "guest.coupon": (_COUPONS, "cpnNo"),
     "guest.means": (_PAYMENTS, "payWayCd"),
 }
-"""By reason: the list of the fed order, with the fact and the field that tell which entry of it; and the field."""
+"""By reason: the list of the fed order that has it, None for the order itself, and the field."""
 
 
 def in_order(refusal: Refusal, order: FedOrderWire) -> str | None:
@@ -96,21 +104,31 @@ def in_order(refusal: Refusal, order: FedOrderWire) -> str | None:
     if refusal.reason == "item.unknown":
         return _of_item(refusal, order)
     if refusal.reason == "line.repeated" and "coupon_no" in refusal.facts:
-        found = _entry(_rows(order, _COUPONS), "cpnNo", refusal.facts["coupon_no"])
-        return f"benefitList[{found}].shareList"
-    listed, field = FED.get(refusal.reason, (None, ""))
-    if not field:
+        return f"benefitList[{_entry(order, _COUPONS, refusal)}].shareList"
+    if refusal.reason not in FED:
         return None
+    listed, field = FED[refusal.reason]
     if listed is None:
         return field
-    name, fact, key = listed
-    found = _entry(_rows(order, listed), key, refusal.facts.get(fact))
+    found = _entry(order, listed, refusal)
     if found is None and listed is _COUPONS:
         # A shipping coupon is named by the group that it freed.
-        found = _entry(_rows(order, _GROUPS), "cpnNo", refusal.facts.get(fact))
+        found = _entry(order, _SHIPPING_COUPONS, refusal)
         return None if found is None else f"deliGrpList[{found}].cpnNo"
-    return name if found is None else f"{name}[{found}].{field}"
+    return listed.name if found is None else f"{listed.name}[{found}].{field}"
 
+
+_SHIPPING_COUPONS = _List("deliGrpList", "coupon_no", "cpnNo")
+
+
+def _entry(order: FedOrderWire, listed: _List, refusal: Refusal) -> int | None:
+    """The last entry of this number: of two with one number the second is the one too many."""
+    rows: Sequence[Mapping[str, Any]] = order.model_dump(by_alias=True, include=_INCLUDED)[listed.name]
+    wanted = refusal.facts.get(listed.fact)
+    return next((at for at in reversed(range(len(rows))) if rows[at][listed.key] == wanted), None)
+
+
+_INCLUDED = {"lines", "groups", "benefits", "payments"}
 
 _STORED = {"stored_means.repeated": "stPayNo", "stored_means.own": "payWayCd", "stored_means.token": "token"}
 
@@ -127,16 +145,3 @@ def _of_item(refusal: Refusal, order: FedOrderWire) -> str | None:
     wanted = (refusal.facts.get("goods_no"), refusal.facts.get("variant_no"))
     found = next((at for at, line in enumerate(order.lines) if (line.goods_no, line.variant_no) == wanted), None)
     return None if found is None else f"ordDtlList[{found}].itmNo"
-
-
-def _rows(order: FedOrderWire, listed: tuple[str, str, str]) -> Sequence[Mapping[str, Any]]:
-    rows: Sequence[Mapping[str, Any]] = order.model_dump(by_alias=True, include=_INCLUDED)[listed[0]]
-    return rows
-
-
-_INCLUDED = {"lines", "groups", "benefits", "payments"}
-
-
-def _entry(rows: Sequence[Mapping[str, Any]], key: str, wanted: object) -> int | None:
-    """The last entry of this number: of two with one number the second is the one too many."""
-    return next((at for at in reversed(range(len(rows))) if rows[at][key] == wanted), None)

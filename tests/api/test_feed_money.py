@@ -134,6 +134,15 @@ async def test_what_can_not_be_is_refused_by_its_place(
     assert [wrong["field"] for wrong in told["errors"]] == [field]
 
 
+@pytest.mark.usefixtures("items")
+async def test_a_shipping_coupon_is_named_by_its_group(idle_shop: Shop) -> None:
+    elsewhere = {"mbrNo": "M1", "promoTypCd": "14", "cpnNm": "Free", "expDtm": None, "usedOrdNo": "20230808O-OTHER"}
+    await idle_shop.put("/v1/coupons/C-ELSEWHERE", elsewhere)
+    told = await put(idle_shop, f"/v1/orders/{NO}", changed("deliGrpList.0.cpnNo", "C-ELSEWHERE"))
+    assert told["error"] == "coupon.used_elsewhere"
+    assert [wrong["field"] for wrong in told["errors"]] == ["deliGrpList[0].cpnNo"]
+
+
 def test_every_reason_of_the_feed_has_its_place() -> None:
     calls = (
         node

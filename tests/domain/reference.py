@@ -43,6 +43,7 @@ class Reference:
         """Why this piece can't be cancelled, although its units are there."""
         after = self._copy()
         after._take(wanted, fault)
+        after._take_gifts(fault)
         if fault is Fault.CUSTOMER and any(
             after._declared(coupon) is BelowMinimum.FORBID for coupon in after._below(set(wanted))
         ):
@@ -62,6 +63,7 @@ class Reference:
         before, points = self._worth(), self._points()
         coupons_before = set(self.withdrawn)
         self._take(wanted, fault)
+        gifts = self._take_gifts(fault)
         if fault is Fault.CUSTOMER:
             self._withdraw(set(wanted))
             self._charge_fees(set(wanted))
@@ -69,7 +71,7 @@ class Reference:
         self.awaited = 0
         return Outcome(
             net=net,
-            gifts=self._take_gifts(fault),
+            gifts=gifts,
             points=points - self._points(),
             freed=self._free_coupons(set(wanted)),
             withdrawn=frozenset(self.withdrawn - coupons_before),
@@ -141,9 +143,13 @@ class Reference:
             if coupon.promotion is Promotion.BASKET
             and coupon.coupon_no not in self.withdrawn
             and touched & set(coupon.shares)
-            and not self._nothing_left(_discounted(coupon))
+            and not self._nothing_left(self._discounted(coupon))
             and self._tested([line for line in self.order.lines if line.line_no in coupon.shares]) < coupon.minimum
         ]
+
+    def _discounted(self, coupon: Benefit) -> set[int]:
+        cheaper = {line_no for line_no, share in coupon.shares.items() if share}
+        return cheaper or {line.line_no for line in self._goods()} & set(coupon.shares) or set(coupon.shares)
 
     def _withdraw(self, touched: set[int]) -> None:
         for coupon in self._below(touched):
@@ -151,7 +157,9 @@ class Reference:
                 self.withdrawn.add(coupon.coupon_no)
 
     def _free_coupons(self, touched: set[int]) -> frozenset[str]:
-        ended = {of.coupon_no for of in self.order.benefits if self._nothing_left(_discounted(of))} | self.withdrawn
+        ended = {
+            of.coupon_no for of in self.order.benefits if self._nothing_left(self._discounted(of))
+        } | self.withdrawn
         for group in self.order.groups:
             if group.coupon_no and self._nothing_left(self._shipped_by(group.coupon_no)):
                 ended.add(group.coupon_no)
@@ -195,10 +203,6 @@ class Reference:
             return self._nothing_left({gift.gift_of})
         assert gift.gift_minimum is not None
         return fault is Fault.CUSTOMER and self._tested(self._goods()) < gift.gift_minimum
-
-
-def _discounted(coupon: Benefit) -> set[int]:
-    return {line_no for line_no, share in coupon.shares.items() if share} or set(coupon.shares)
 
 
 def unit_part(amount: int, line: Line, unit: int) -> int:

@@ -148,6 +148,16 @@ def _gifts(draw: st.DrawFn, lines: Sequence[Line]) -> tuple[Line, ...]:
     return tuple(made)
 
 
+def _coupons_of_gifts(draw: st.DrawFn, lines: Sequence[Line], gifts: Sequence[Line]) -> list[Benefit]:
+    """Sometimes a coupon that lists a gift with nothing off, alone or beside goods."""
+    if not gifts or not draw(_SOMETIMES):
+        return []
+    listed = [draw(st.sampled_from(lines)), gifts[0]] if draw(st.booleans()) else [gifts[0]]
+    promotion = Promotion.BASKET if len(listed) > 1 else draw(st.sampled_from([Promotion.GOODS, Promotion.BASKET]))
+    minimum = _near(draw, _tested(listed, ()))
+    return [Benefit("C-gift", promotion, 0, minimum, {one.line_no: 0 for one in listed})]
+
+
 def _held_together(draw: st.DrawFn, payments: Sequence[Payment]) -> tuple[Payment, ...]:
     """Now and then a payment that is still awaited, or one that can't be returned in part."""
     number = draw(st.integers(0, len(payments) - 1))
@@ -187,6 +197,7 @@ def orders(draw: st.DrawFn, max_lines: int = 6, max_quantity: int = 6, *, everyt
         payments = _held_together(draw, payments) if draw(_SELDOM) else payments
     if any(one.group_no == "G-gifts" for one in gifts):
         groups = (*groups, group("G-gifts", fee=3_000, free_from=20_000))
+        benefits = (*benefits, *_coupons_of_gifts(draw, lines, gifts))
     return order(*lines, *gifts, groups=groups, benefits=benefits, payments=payments, currency=draw(CURRENCIES))
 
 
