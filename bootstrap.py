@@ -36,9 +36,10 @@ from gateways.notices.port import NoticeChannel
 from gateways.notices.texts import NoticeTexts
 from gateways.payments.port import PaymentGateway
 from gateways.payments.sandbox import SandboxGateway
+from gateways.payments.stripe import StripeGateway
 from policies import reading
 from policies.reading import PolicyError
-from settings import Merchant, SandboxMerchant, Settings
+from settings import Merchant, SandboxMerchant, Settings, StripeMerchant
 from store.database import Database
 from store.engine import create_engine
 from store.policies import PolicyChanged, register
@@ -128,6 +129,17 @@ def _gateway(settings: Settings, name: str, merchant: Merchant) -> PaymentGatewa
             return SandboxGateway(
                 (merchant.base_url or settings.effective_sandbox_url).rstrip("/"),
                 name=name,
+                connect_timeout=connect,
+                read_timeout=read,
+                settling=settling,
+                key_life=timedelta(hours=merchant.key_life_hours),
+            )
+        case StripeMerchant(webhook_secret=hooks):
+            return StripeGateway(
+                merchant.base_url.rstrip("/"),
+                merchant.secret_key.get_secret_value(),
+                name=name,
+                webhook_secret=None if hooks is None else hooks.get_secret_value(),
                 connect_timeout=connect,
                 read_timeout=read,
                 settling=settling,

@@ -235,7 +235,15 @@ class Settings(BaseSettings):
 
     def _local_merchants(self) -> Mapping[str, Merchant]:
         sandbox = SandboxMerchant(settling=self.sandbox_settling, key_life_hours=self.sandbox_key_life_hours)
-        return {"sandbox": sandbox}
+        return {"sandbox": sandbox, "stripe": self._local_stripe()}
+
+    def _local_stripe(self) -> StripeMerchant:
+        return StripeMerchant(
+            secret_key=SecretStr("sk_test_sandbox"),
+            webhook_secret=SecretStr("whsec_sandbox"),
+            base_url=f"{self.effective_sandbox_url}/stripe",
+            settling=self.sandbox_settling,
+        )
 
     @property
     def effective_gateway_read_timeout(self) -> float:

@@ -12,6 +12,24 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 """No connection was had. Any other trouble may come after the request has left."""
 
 
+def single_shot(connect_timeout: float, read_timeout: float) -> httpx.AsyncClient:
+    """A client that never repeats a request, follows no redirect, and asks no proxy of the environment.
+
+    Time-outs in seconds.
+    """
+    return httpx.AsyncClient(
+        # All but the wait for the answer is short: what is sent late would be sent after the attempt's deadline.
+        timeout=httpx.Timeout(connect_timeout, read=read_timeout),
+        transport=httpx.AsyncHTTPTransport(
+            retries=0,
+            # Shorter than a server keeps idle connections: on a stale one a request would count as perhaps sent.
+            limits=httpx.Limits(keepalive_expiry=2),
+        ),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
 class OneShot:
     """A client of one provider that never repeats a request and follows no redirect.
 
@@ -21,19 +39,9 @@ class OneShot:
     def __init__(
         self, base_url: str, *, connect_timeout: float, read_timeout: float, headers: Mapping[str, str] | None = None
     ) -> None:
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            headers=dict(headers or {}),
-            # All but the wait for the answer is short: what is sent late would be sent after the attempt's deadline.
-            timeout=httpx.Timeout(connect_timeout, read=read_timeout),
-            transport=httpx.AsyncHTTPTransport(
-                retries=0,
-                # Shorter than a server keeps idle connections: on a stale one a request would count as perhaps sent.
-                limits=httpx.Limits(keepalive_expiry=2),
-            ),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._client = single_shot(connect_timeout, read_timeout)
+        self._client.base_url = httpx.URL(base_url)
+        self._client.headers.update(headers or {})
 
     async def send(
         self, path: str, body: Mapping[str, object], headers: Mapping[str, str] | None = None, *, form: bool = False

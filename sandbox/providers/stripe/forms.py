@@ -30,11 +30,13 @@ class ChargeForm(Form):
     """A payment taken at once from a stored means, without the customer."""
 
     amount: Digits
-    currency: Literal["krw", "jpy"]
+    currency: Literal["krw", "jpy", "usd", "kwd"]
     customer: str
     payment_method: str
     confirm: Literal["true"]
     off_session: Literal["true"]
+    allowed_payment_method_types: list[Literal["card"]] = Field(default_factory=list)
+    transfer_group: str | None = None
     description: str | None = None
     metadata: Metadata
     expand: list[str] = Field(default_factory=list)

@@ -12,7 +12,7 @@ import hmac
 import re
 import sqlite3
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from fastapi import APIRouter, Request
@@ -139,6 +139,7 @@ class Stripe(PaymentProvider):
             currency=form.currency.upper(),
             metadata=form.metadata,
             customer=form.customer,
+            transfer_group=form.transfer_group,
         )
         self.announce(connection, payment, "captured", None, moment.now)
         return intent_view(payment)
@@ -232,12 +233,6 @@ class Stripe(PaymentProvider):
             aim = named if isinstance(named, str) else None
             return await desk.perform(self, Call(self.name, merchant.merchant, operation, path, aim, key, body))
 
-        async def read(
-            request: Request, target: str | None, look: Callable[[sqlite3.Connection, str], object]
-        ) -> Response:
-            merchant = await desk.transact(lambda connection: self.sign_in(connection, request))
-            return await desk.read(self, target, lambda c, _: Reply.of(200, look(c, merchant.merchant)))
-
         @router.post("/refunds")
         async def create_refund(request: Request) -> Response:
             return await act(request, CANCEL, "payment_intent")
@@ -245,6 +240,16 @@ class Stripe(PaymentProvider):
         @router.post("/payment_intents")
         async def create_intent(request: Request) -> Response:
             return await act(request, "charge", "customer")
+
+        self._add_reads(router, desk)
+        return router
+
+    def _add_reads(self, router: APIRouter, desk: Desk) -> None:
+        async def read(
+            request: Request, target: str | None, look: Callable[[sqlite3.Connection, str], object]
+        ) -> Response:
+            merchant = await desk.transact(lambda connection: self.sign_in(connection, request))
+            return await desk.read(self, target, lambda c, _: Reply.of(200, look(c, merchant.merchant)))
 
         @router.get("/refunds")
         async def list_refunds(request: Request) -> Response:
@@ -259,14 +264,38 @@ class Stripe(PaymentProvider):
         @router.get("/payment_intents/{id}")
         async def get_intent(request: Request) -> Response:
             number = request.path_params["id"]
-            return await read(request, number, lambda c, m: intent_view(self._own(c, m, number)))
+            expand = request.query_params.getlist("expand[0]")
+            return await read(request, number, lambda c, m: self._intent(c, m, number, expand))
+
+        @router.get("/charges")
+        async def list_charges(request: Request) -> Response:
+            query = dict(request.query_params)
+            return await read(request, query.get("transfer_group"), lambda c, m: self._list_charges(c, m, query))
 
         @router.get("/charges/{id}")
         async def get_charge(request: Request) -> Response:
             charge = request.path_params["id"]
             return await read(request, None, lambda c, m: charge_view(c, self._by_charge(c, m, charge)))
 
-        return router
+    def _intent(self, connection: sqlite3.Connection, merchant: str, number: str, expand: Sequence[str]) -> JsonObject:
+        if set(expand) - {"latest_charge"}:
+            raise refused("parameter_unknown", param="expand")
+        payment = self._own(connection, merchant, number)
+        return intent_view(payment, charge_view(connection, payment) if expand else None)
+
+    def _list_charges(self, connection: sqlite3.Connection, merchant: str, query: Mapping[str, str]) -> JsonObject:
+        """The charges of one transfer group, in one page."""
+        unknown = query.keys() - {"transfer_group", "limit"}
+        if unknown:
+            raise refused("parameter_unknown", param=min(unknown))
+        if "transfer_group" not in query:
+            raise refused("parameter_missing", param="transfer_group")
+        group = [
+            charge_view(connection, one)
+            for one in ledger.all_payments(connection, self.name)
+            if one.merchant == merchant and one.details.get("transfer_group") == query["transfer_group"]
+        ]
+        return {"object": "list", "url": "/v1/charges", "has_more": False, "data": group[:100]}
 
     def _list(self, connection: sqlite3.Connection, merchant: str, query: Mapping[str, str]) -> JsonObject:
         """A page of refunds, newest first, of one payment or of all."""

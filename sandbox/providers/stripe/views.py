@@ -51,11 +51,12 @@ def charge_view(connection: sqlite3.Connection, payment: Payment) -> JsonObject:
         "payment_intent": payment.payment,
         "refunded": back == payment.amount,
         "status": "succeeded",
+        "transfer_group": payment.details.get("transfer_group"),
     }
 
 
-def intent_view(payment: Payment) -> JsonObject:
-    """The payment intent object."""
+def intent_view(payment: Payment, charge: JsonObject | None = None) -> JsonObject:
+    """The payment intent object; with its charge in it, or only that one's id."""
     return {
         "id": payment.payment,
         "object": "payment_intent",
@@ -65,7 +66,7 @@ def intent_view(payment: Payment) -> JsonObject:
         "created": payment.created_at // 1000,
         "currency": payment.currency.lower(),
         "customer": payment.details.get("customer"),
-        "latest_charge": payment.details["charge"],
+        "latest_charge": charge or payment.details["charge"],
         "livemode": False,
         "metadata": payment.details.get("metadata", {}),
         "status": "succeeded",
