@@ -41,12 +41,16 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
-    # `stripe` logs the bodies of requests and answers, tokens among them.
-    for noisy in ("httpx", "httpcore", "stripe", "uvicorn.access"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    quiet_libraries()
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def quiet_libraries() -> None:
+    """Keep loggers still that tell each request; `stripe` tells its body too, and tokens are in there."""
+    for noisy in ("httpx", "httpcore", "stripe", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

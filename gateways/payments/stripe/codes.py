@@ -138,7 +138,7 @@ def classify(error: ErrorAnswer) -> Outcome:
     outcome = _by_tables(error, MEANINGS)
     # Not by the code, of which there may be none, or one that we don't know: nothing was done for such an amount.
     if isinstance(outcome, Unknown) and error.status == 400 and error.param == AMOUNT:
-        return Conflict(error.label)
+        return Conflict(error.code or AMOUNT)
     return outcome
 
 

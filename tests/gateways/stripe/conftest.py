@@ -129,7 +129,7 @@ class Real:
     async def refunds(self, payment: str) -> Ledger:
         listed = await self.client.v1.refunds.list_async({"payment_intent": payment, "limit": 100})
         return [
-            (one.id, one.amount, str(one.status), (one.metadata or {}).get("reference"))
+            (one.id, one.amount, str(one.status), one.metadata["reference"] if one.metadata else None)
             for one in reversed(listed.data)
         ]
 

@@ -29,7 +29,6 @@ from gateways.payments.port import (
     Undetermined,
     Unknown,
 )
-from settings import Settings
 from tests.gateways.stripe.conftest import adapter
 
 ASKED = RefundCommand("pi_1", 300, "refund-leg-1-1", "leg-1", 1_000, "KRW", Means.CARD)
@@ -229,17 +228,12 @@ async def test_what_is_sent_for_a_charge() -> None:
 
 @pytest.mark.parametrize("status", ["200 OK", "402 No"])
 async def test_secrets_are_told_nobody(status: str, caplog: pytest.LogCaptureFixture) -> None:
-    root, handlers = logging.getLogger(), logging.getLogger().handlers
-    logs.configure(Settings(log_level="DEBUG"))
-    try:
-        root.addHandler(caplog.handler)
-        async with speaking(status, json.dumps(INTENT)) as (url, _):
-            gateway = adapter(url, secret="sk_test_do_not_tell")
-            await gateway.charge(WANTED)
-            await gateway.aclose()
-    finally:
-        root.handlers = handlers
-        root.setLevel(logging.WARNING)
+    logs.quiet_libraries()
+    caplog.set_level(logging.DEBUG)
+    async with speaking(status, json.dumps(INTENT)) as (url, _):
+        gateway = adapter(url, secret="sk_test_do_not_tell")
+        await gateway.charge(WANTED)
+        await gateway.aclose()
     told = caplog.text + repr(gateway) + repr(WANTED)
     for secret in ("sk_test_do_not_tell", "cus_1", "pm_1", "whsec_sandbox"):
         assert secret not in told

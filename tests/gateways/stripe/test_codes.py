@@ -152,7 +152,7 @@ def test_every_status_of_the_table_is_told_above() -> None:
 @pytest.mark.parametrize("code", [None, "charge_amount_exceeded", "refund_exceeds_remaining"])
 def test_more_than_the_remainder_is_known_by_its_parameter(code: str | None) -> None:
     answer = ErrorAnswer(400, INVALID, code, "amount")
-    assert classify(answer) == Conflict(code or INVALID)
+    assert classify(answer) == Conflict(code or "amount")
     assert isinstance(classify_charge(answer), Unknown)
 
 

@@ -197,17 +197,37 @@ async def test_a_charge_without_the_customer(client: stripe.StripeClient, till: 
         "confirm": True,
         "off_session": True,
         "metadata": {"charge_id": "X-1"},
+        "allowed_payment_method_types": ["card"],
+        "transfer_group": "X-1",
     }
     key: Any = {"idempotency_key": fresh("key")}
     taken = await client.v1.payment_intents.create_async(params, key)
     assert (taken.status, taken.amount_received) == ("succeeded", 5_000)
     assert (await client.v1.payment_intents.create_async(params, key)).id == taken.id
+    (listed,) = (await client.v1.charges.list_async({"transfer_group": "X-1"})).data
+    assert (listed.payment_intent, listed.transfer_group, listed.status) == (taken.id, "X-1", "succeeded")
+    expanded = await client.v1.payment_intents.retrieve_async(taken.id, {"expand": ["latest_charge"]})
+    assert isinstance(expanded.latest_charge, stripe.Charge)
+    assert expanded.latest_charge.id == listed.id
     assert (await refund(client, taken.id)).amount == 5_000
     with pytest.raises(stripe.InvalidRequestError):
         await client.v1.payment_intents.create_async(params | {"customer": "cus_2"}, {"idempotency_key": fresh("key")})
     till.control.fault("refuse", "cus_1", code="card_declined", status=402)
     with pytest.raises(stripe.StripeError, match="card_declined"):
         await client.v1.payment_intents.create_async(params, {"idempotency_key": fresh("key")})
+
+
+async def test_what_cannot_be_listed_or_expanded(client: stripe.StripeClient, till: StripeTill) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="parameter_missing"):
+        await client.v1.charges.list_async({"limit": 1})
+    with pytest.raises(stripe.InvalidRequestError, match="parameter_unknown"):
+        await client.v1.charges.list_async({"transfer_group": "X-1", "customer": "cus_1"})
+    with pytest.raises(stripe.InvalidRequestError, match="parameter_unknown"):
+        await client.v1.payment_intents.retrieve_async(till.control.pay(), {"expand": ["customer"]})
+    # Gone from the interface of this version, and still the first that an example of older days names.
+    old: Any = {"amount": 1, "currency": "krw", "payment_method_types": ["card"]}
+    with pytest.raises(stripe.InvalidRequestError):
+        await client.v1.payment_intents.create_async(old, {"idempotency_key": fresh("key")})
 
 
 async def test_signing_in(world: SandboxProcess, http: httpx.Client) -> None:
