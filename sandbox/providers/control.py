@@ -205,6 +205,8 @@ def payment_routes(desk: Desk, provider: PaymentProvider) -> APIRouter:
     async def put_payment(payment: Name, body: PaymentBody) -> dict[str, Any]:
         if body.method not in provider.methods:
             raise answers.invalid(f"method: {name} plays {', '.join(sorted(provider.methods))}")
+        if body.currency not in provider.currencies:
+            raise answers.invalid(f"currency: {name} plays {', '.join(sorted(provider.currencies))}")
         await desk.transact(lambda connection: _put_payment(connection, provider, payment, body, desk.now(name)))
         desk.tell()
         return await get_payment(payment)

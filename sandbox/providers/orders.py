@@ -22,7 +22,6 @@ class PaymentBody(Form):
     amount: Amount
     tax_free: Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)] = Field(0, alias="taxFree")
     currency: Literal["KRW", "JPY", "USD", "KWD"] = "KRW"
-    """Its minor units are the amounts; only Stripe plays those with decimals."""
     method: Method = "card"
     state: Literal["captured", "waiting"] = "captured"
     merchant: Text | None = None

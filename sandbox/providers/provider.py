@@ -96,6 +96,8 @@ class PaymentProvider(Provider):
 
     methods: ClassVar[frozenset[str]]
     """The ways to pay that it plays."""
+    currencies: ClassVar[frozenset[str]] = frozenset({"KRW", "JPY"})
+    """The currencies that it plays; amounts are integers of their minor units."""
     fault_kinds = faults.ACTING | faults.PENDING
 
     def suffers(self, operation: str) -> frozenset[str]:

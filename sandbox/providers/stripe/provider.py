@@ -44,6 +44,7 @@ class Stripe(PaymentProvider):
     name = "stripe"
     first_merchant = Merchant("acct_sandbox", "sk_test_sandbox", {"webhook_secret": "whsec_sandbox"})
     methods: ClassVar[frozenset[str]] = frozenset({"card"})
+    currencies: ClassVar[frozenset[str]] = frozenset({"KRW", "JPY", "USD", "KWD"})
     replay_headers: ClassVar[Mapping[str, str]] = {"Idempotent-Replayed": "true"}
     webhook_retries_ms = (5 * 60_000, 30 * 60_000, 2 * HOUR_MS, 5 * HOUR_MS, 10 * HOUR_MS, 12 * HOUR_MS, 12 * HOUR_MS)
 
