@@ -253,6 +253,8 @@ class StripeGateway:
                 return _not_there(page)
             if any(not _belongs(refund, payment_ref) for refund in page.data):
                 return Undetermined("answer_of_another_payment")
+            if {refund.id for refund in page.data} & {refund.id for refund in found}:
+                return Undetermined("pages_overlap")
             found += page.data
             if not (page.has_more and page.data):
                 break
