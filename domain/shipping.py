@@ -27,7 +27,9 @@ def settle_shipping(situation: Situation) -> Settled:
         if not any(situation.lines[line_no].taken for line_no in line_nos):
             continue  # another group's partial cancel never charges this one
         if any(situation.lines[line_no].left for line_no in line_nos):
-            rows.extend(_fee_charged(situation, group, line_nos))
+            # Asked although a group falls once: units that rounding makes worth less than nothing lift it again.
+            if group.group_no not in charged:
+                rows.extend(_fee_charged(situation, group, line_nos))
         else:
             rows.extend(_fees_returned(group, charged.get(group.group_no, 0)))
     return Settled(tuple(rows), _shipping_coupons(situation, members))
@@ -43,7 +45,7 @@ def _fees_standing(state: OrderState) -> dict[str, int]:
 
 
 def _fee_charged(situation: Situation, group: DeliveryGroup, line_nos: Sequence[int]) -> tuple[CostRow, ...]:
-    """A group that was shipped free by its threshold and falls below it pays its fee: once, for it falls once.
+    """A group that was shipped free by its threshold and falls below it pays its fee.
 
     Nothing falls below at the seller's fault: the units taken then go on counting as bought. Nor does a group that was
     below before, and that the policy of that day left free.
