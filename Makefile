@@ -6,7 +6,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := activities api bench bootstrap.py cli deploy domain gateways logs.py sandbox settings.py store tests worker.py workflows
+CODE := activities api bench bootstrap.py cli deploy domain gateways logs.py policies sandbox settings.py store tests worker.py workflows
 
 .PHONY: help
 help: ## This list

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -19,6 +20,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.audit import AuditActivities
+from activities.charges import ChargeActivities
 from activities.claims import ClaimActivities
 from activities.messages import Pace
 from activities.notices import NoticeActivities, NoticePlanner
@@ -35,8 +37,12 @@ from gateways.notices.texts import NoticeTexts
 from gateways.payments.port import PaymentGateway
 from gateways.payments.sandbox import SandboxGateway
 from policies import reading
-from settings import Settings
+from policies.reading import PolicyError
+from settings import Merchant, SandboxMerchant, Settings
+from store.database import Database
 from store.engine import create_engine
+from store.policies import PolicyChanged, register
+from store.private import Vault
 from workflows.cancel_order import CancelOrderWorkflow
 from workflows.change_option import ChangeOptionWorkflow
 from workflows.sweep import SweepWorkflow
@@ -52,8 +58,35 @@ class NotConfigured(ValueError):
 
 
 def policy(settings: Settings) -> Policy:
-    """The shop's rules, read once per process. Raises `policies.reading.PolicyError`, which names each wrong field."""
-    return reading.default() if settings.policy_file is None else reading.read(settings.policy_file)
+    """The shop's rules, read once per process. Raises `PolicyError`, which names the file and each wrong field."""
+    found = reading.default() if settings.policy_file is None else reading.read(settings.policy_file)
+    if unknown := unknown_gateways(settings, found):
+        there_are = ", ".join(sorted(settings.effective_merchants)) or "none at all"
+        raise PolicyError(
+            str(settings.policy_file or reading.DEFAULT),
+            [f"extra_payment.gateways: CLAIMS_MERCHANTS names no {' and no '.join(unknown)}, but {there_are}"],
+        )
+    return found
+
+
+def unknown_gateways(settings: Settings, policy: Policy) -> list[str]:
+    """Those that the policy charges extra payments at, and that this service has no account at."""
+    return sorted(set(policy.extra_payment.gateways) - set(settings.effective_merchants))
+
+
+async def register_policy(settings: Settings, database: Database, policy: Policy) -> None:
+    """Keep the policy under its version, before anything goes by it; harmless to repeat.
+
+    Raises `PolicyError` when the version was used with another content, NotConfigured without our tables, and one of
+    `store.database.AWAY` when the database doesn't answer.
+    """
+    try:
+        async with database.writing() as conn:
+            await register(conn, policy)
+    except PolicyChanged as error:
+        raise PolicyError(str(settings.policy_file or reading.DEFAULT), [str(error)]) from error
+    except ProgrammingError as error:
+        raise NotConfigured("the database has no tables of this release: run `claims setup` first") from error
 
 
 def engine(settings: Settings) -> AsyncEngine:
@@ -83,15 +116,25 @@ async def temporal_client(
 
 
 def gateways(settings: Settings) -> Mapping[str, PaymentGateway]:
-    """The payment gateways by the names that payments give them."""
-    sandbox = SandboxGateway(
-        settings.effective_sandbox_url,
-        connect_timeout=settings.gateway_connect_timeout,
-        read_timeout=settings.effective_gateway_read_timeout,
-        settling=timedelta(seconds=settings.sandbox_settling),
-        key_life=timedelta(hours=settings.sandbox_key_life_hours),
-    )
-    return {sandbox.name: sandbox}
+    """The payment gateways by the names that payments give them: one for each merchant of the settings."""
+    return {name: _gateway(settings, name, merchant) for name, merchant in settings.effective_merchants.items()}
+
+
+def _gateway(settings: Settings, name: str, merchant: Merchant) -> PaymentGateway:
+    settling = timedelta(seconds=merchant.settling)
+    connect, read = settings.gateway_connect_timeout, settings.effective_gateway_read_timeout
+    match merchant:
+        case SandboxMerchant():
+            return SandboxGateway(
+                (merchant.base_url or settings.effective_sandbox_url).rstrip("/"),
+                name=name,
+                connect_timeout=connect,
+                read_timeout=read,
+                settling=settling,
+                key_life=timedelta(hours=merchant.key_life_hours),
+            )
+        case _:
+            raise NotConfigured(f"merchant {name}: {merchant.kind} is not served by this release")
 
 
 def channels(settings: Settings) -> Mapping[Channel, NoticeChannel]:
@@ -133,10 +176,15 @@ def activities(
     parking = ParkingActivities(database, payment_gateways, settings.service_secret.get_secret_value().encode())
     notices = NoticeActivities(database, planner, notice_channels)
     refunds = RefundActivities(database, payment_gateways, send_window=timedelta(seconds=settings.gateway_send_window))
+    charges = ChargeActivities(
+        database,
+        payment_gateways,
+        Vault(settings.service_secret.get_secret_value()),
+        send_window=timedelta(seconds=settings.gateway_send_window),
+    )
     audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
-    return [
-        method for owner in (claims, settlement, options, parking, notices, refunds, audit) for method in _of(owner)
-    ]
+    owners = (claims, settlement, options, parking, notices, refunds, charges, audit)
+    return [method for owner in owners for method in _of(owner)]
 
 
 def _of(owner: object) -> list[Callable[..., Any]]:

@@ -7,15 +7,82 @@ environment. Amounts are integer minor units; durations are seconds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOCAL_JWT_SECRET = "local-stack-only-jwt-secret-do-not-deploy"
 LOCAL_SERVICE_SECRET = "local-stack-only-service-secret-do-not-deploy"
+
+
+class _Merchant(BaseModel):
+    """An account at a payment gateway. Payments name it, so several of one kind can serve one shop.
+
+    `settling`: seconds after an attempt's deadline in which the gateway may still act. `key_life_hours`: how long it
+    surely remembers an idempotency key.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settling: float = Field(60, ge=0)
+
+
+class SandboxMerchant(_Merchant):
+    """The stand-in gateway of the local stack. `base_url` unset: the local stack's."""
+
+    kind: Literal["sandbox"] = "sandbox"
+    base_url: str | None = None
+    settling: float = Field(20, ge=0)
+    key_life_hours: float = Field(24 * 15, gt=0)
+
+
+class TossMerchant(_Merchant):
+    """Toss Payments. Its keys live 15 days; `peers` are the addresses its webhooks come from, when they are checked."""
+
+    kind: Literal["toss"] = "toss"
+    secret_key: SecretStr
+    base_url: str = "https://api.tosspayments.com"
+    key_life_hours: float = Field(24 * 14, gt=0)
+    peers: tuple[str, ...] = ()
+
+
+class StripeMerchant(_Merchant):
+    """Stripe. Its keys may be forgotten after a day."""
+
+    kind: Literal["stripe"] = "stripe"
+    secret_key: SecretStr
+    webhook_secret: SecretStr | None = None
+    base_url: str = "https://api.stripe.com"
+    key_life_hours: float = Field(20, gt=0)
+
+
+class PortOneMerchant(_Merchant):
+    """PortOne V2. How long its keys live is not published: they are taken to last a day."""
+
+    kind: Literal["portone"] = "portone"
+    api_secret: SecretStr
+    store_id: str
+    webhook_secret: SecretStr | None = None
+    base_url: str = "https://api.portone.io"
+    key_life_hours: float = Field(20, gt=0)
+
+
+class KakaoPayMerchant(_Merchant):
+    """KakaoPay. It knows no keys: a refund is looked up before it is sent again, whatever its age."""
+
+    kind: Literal["kakaopay"] = "kakaopay"
+    secret_key: SecretStr
+    cid: str
+    base_url: str = "https://open-api.kakaopay.com"
+
+
+Merchant = Annotated[
+    SandboxMerchant | TossMerchant | StripeMerchant | PortOneMerchant | KakaoPayMerchant, Field(discriminator="kind")
+]
 
 
 class Settings(BaseSettings):
@@ -92,6 +159,9 @@ class Settings(BaseSettings):
     """How long a call to a payment gateway may take. Unset: 10 local, 60 production."""
     gateway_send_window: float = Field(3, gt=0)
     """An armed attempt may be sent only this long: its deadline."""
+    merchants: Mapping[Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,32}$")], Merchant] = {}
+    """Accounts at payment gateways, by the name that payments give them: one JSON object, each with its `kind`. The
+    local stack has the sandbox gateway beside them, and an account at each stand-in of a provider."""
     sandbox_settling: float = Field(20, ge=0)
     """After an attempt's deadline plus this, the sandbox gateway either has acted or never will."""
     sandbox_key_life_hours: float = Field(24 * 15, gt=0)
@@ -157,6 +227,15 @@ class Settings(BaseSettings):
     @property
     def effective_smtp_url(self) -> str:
         return self.smtp_url or f"smtp://{self.host}:{self.smtp_port}"
+
+    @property
+    def effective_merchants(self) -> Mapping[str, Merchant]:
+        """The accounts set, and in the local stack the sandbox's own where no account has that name."""
+        return self.merchants if self.environment == "production" else {**self._local_merchants(), **self.merchants}
+
+    def _local_merchants(self) -> Mapping[str, Merchant]:
+        sandbox = SandboxMerchant(settling=self.sandbox_settling, key_life_hours=self.sandbox_key_life_hours)
+        return {"sandbox": sandbox}
 
     @property
     def effective_gateway_read_timeout(self) -> float:

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import (
     Client,
     Schedule,
@@ -28,8 +29,10 @@ import bootstrap
 import logs
 import settings as configuration
 from deploy.local.discover import resolve
+from domain.policy import Policy
 from policies.reading import PolicyError
 from settings import Settings
+from store.database import AWAY, Database, why_away
 from workflows.sweep import SweepWorkflow
 
 log = structlog.get_logger(__name__)
@@ -38,19 +41,24 @@ SWEEPER = "claims-sweeper"
 _CONNECT_TRIES = 60
 
 
+class DatabaseAway(Exception):
+    """The database could not be reached in sixty tries."""
+
+
 class TemporalAway(Exception):
     """Temporal could not be reached within a minute."""
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set. Raises PolicyError, TemporalAway, and NotConfigured without a database."""
+    """Serve until `stop` is set. Raises PolicyError, NotConfigured, DatabaseAway or TemporalAway at the start."""
     policy = bootstrap.policy(settings)
     async with AsyncExitStack() as stack:
         database = bootstrap.engine(settings)
-        temporal = await connect(settings)
         gateways = bootstrap.gateways(settings)
         channels = bootstrap.channels(settings)
         bootstrap.close_later(stack, database, gateways, channels)
+        await register(settings, database, policy)
+        temporal = await connect(settings)
         serving = bootstrap.activities(settings, policy, database, temporal, gateways, channels)
         await schedule_sweeper(temporal, settings)
         async with bootstrap.worker(settings, temporal, serving):
@@ -59,6 +67,18 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             log.info("worker stopping")
     # A process that exits right after its last call to Temporal can crash in the SDK's core (sdk-python#300).
     await asyncio.sleep(0.05)
+
+
+async def register(settings: Settings, database: AsyncEngine, policy: Policy) -> None:
+    """Register the policy, waiting for a database that is still starting. Raises DatabaseAway after sixty tries."""
+    for _ in range(_CONNECT_TRIES):
+        try:
+            return await bootstrap.register_policy(settings, Database(database), policy)
+        except AWAY as error:
+            log.info("waiting for the database", why=why_away(error))
+            failed = error
+            await asyncio.sleep(1)
+    raise DatabaseAway(f"the database does not answer: {why_away(failed)}") from failed
 
 
 async def connect(settings: Settings) -> Client:
@@ -99,7 +119,7 @@ async def main() -> None:
         loop.add_signal_handler(each, stop.set)
     try:
         await serve(settings, stop)
-    except (PolicyError, TemporalAway, bootstrap.NotConfigured) as error:
+    except (PolicyError, DatabaseAway, TemporalAway, bootstrap.NotConfigured) as error:
         raise SystemExit(f"The worker can't start: {error}") from None
 
 

@@ -6,6 +6,8 @@ Each activity keeps what it found (`store.findings`) and answers how many such f
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import groupby
+from operator import attrgetter
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -15,13 +17,15 @@ from activities.errors import database_errors
 from activities.refunds import HEARTBEAT, RefundActivities
 from activities.undisturbed import beating
 from store import conservation, findings, refunds
-from store.database import Engine
+from store.database import Engine, each_alone
 from store.findings import Finding, FindingKind, OpenClaim
 
 _STARTED = timedelta(seconds=10)
 """A younger claim may have a workflow that no list shows yet."""
 
 _LOOKS_AT_ONCE = 50
+
+_DIFFERENCES_AT_ONCE = 1000
 
 
 class AuditActivities:
@@ -98,11 +102,16 @@ class AuditActivities:
 
     @activity.defn
     async def find_unbalanced_orders(self) -> int:
-        with database_errors():
-            async with beating(HEARTBEAT), self._engine.begin() as conn:
-                kind = FindingKind.CONSERVATION
-                found = [
-                    Finding(kind, row.order_no, row.order_no, None, {"difference": row.books.difference})
-                    for row in await conservation.unbalanced(conn)
-                ]
-                return await findings.report(conn, kind, found)
+        """Orders of which some sum doesn't come out; each finding says which, by how much, and both sides."""
+        async with beating(HEARTBEAT):
+            with database_errors():
+                async with each_alone(self._engine) as conn:
+                    wrong = await conservation.differences(conn, limit=_DIFFERENCES_AT_ONCE)
+            found = [findings.unbalanced(order_no, rows) for order_no, rows in groupby(wrong, key=_ORDER)]
+            complete = len(wrong) < _DIFFERENCES_AT_ONCE
+            with database_errors():
+                async with self._engine.begin() as conn:
+                    return await findings.report(conn, FindingKind.CONSERVATION, found, complete=complete)
+
+
+_ORDER = attrgetter("order_no")

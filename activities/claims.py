@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 
 from pydantic import AwareDatetime
@@ -16,12 +17,16 @@ from domain import quotes
 from domain.claims import Actor, ClaimKind, ClaimStatus, Direction, NoticeEvent
 from domain.costs import Selection
 from domain.eligibility import check_cancel, check_payable
+from domain.extra_offers import ExtraOffer as ExtraOffer
+from domain.extra_offers import check_balance, check_offer
+from domain.gifts import goods_only
+from domain.orders import OrderState
 from domain.policy import Policy
 from domain.pricing import price
 from domain.quotes import QuoteTerms
 from domain.refusals import Code, Refusal
 from domain.units import take
-from store import claims, clock, effects, opening, parkings, turning_back
+from store import claims, clock, effects, extra_offers, opening, parkings, turning_back
 from store.claims import FoundClaim
 from store.database import Connection, Engine
 from store.fence import enter
@@ -46,7 +51,11 @@ class Terms(Message):
 
 
 class OpenCancel(Message):
-    """A request to cancel, as the API accepted it. `claim_no` was reserved with the request's row."""
+    """A request to cancel, as the API accepted it. `claim_no` was reserved with the request's row.
+
+    `extra` is how the caller offers to pay an extra payment, without its token; `has_account`: the caller brought a
+    refund account. Both secrets are among the private parts under `private_id`.
+    """
 
     claim_no: str
     order_no: str
@@ -59,6 +68,8 @@ class OpenCancel(Message):
     language: str
     private_id: int | None = None
     terms: Terms | None = None
+    extra: ExtraOffer | None = None
+    has_account: bool = False
     accept_by: AwareDatetime
 
 
@@ -101,10 +112,11 @@ class ClaimActivities:
         state = await load_state(conn, asked.order_no)
         if state is None:
             raise Refusal(Code.NOT_FOUND, "order.unknown")
-        now = await clock.now(conn)
+        why = self._policy.reason(asked.reason_code, asked.actor)
+        offer = await self._taken(conn, state, asked.extra)
         selection = tuple(Selection(line.line_no, line.quantity) for line in asked.selection)
         check_cancel(state, selection, asked.actor, self._policy)
-        why = self._policy.reason(asked.reason_code, asked.actor)
+        now = await clock.now(conn)
         costs = price(state, selection, why.fault, terms.quoted_at if terms else now, self._policy)
         if terms is not None:
             quotes.check_terms(
@@ -122,7 +134,10 @@ class ClaimActivities:
                 costs,
                 now,
             )
-        check_payable(costs, payment=None, quoted=terms is not None, account=False)
+        check_payable(
+            costs, payment=offer.amount if offer else None, quoted=terms is not None, account=asked.has_account
+        )
+        await self._check_balance(conn, state, offer)
         await effects.happen(conn, open_key(asked.claim_no), asked.claim_no)
         await opening.open_cancel(
             conn,
@@ -139,11 +154,28 @@ class ClaimActivities:
                 language=asked.language,
                 reason_code=asked.reason_code,
                 fault=why.fault,
+                policy_version=self._policy.version,
             ),
             state,
-            take(state, selection),
+            take(state, (*goods_only(state, selection), *costs.gifts)),
             costs,
+            offer,
         )
+
+    async def _taken(self, conn: Connection, state: OrderState, offer: ExtraOffer | None) -> ExtraOffer | None:
+        """The offer with the gateway that would be charged. Raises BAD_VALUE when the shop doesn't take it."""
+        if offer is None:
+            return None
+        member_no = state.order.member_no
+        stored = await extra_offers.stored(conn, member_no, offer.stored_no)
+        gateway = check_offer(offer, self._policy.extra_payment, member=member_no is not None, stored=stored)
+        return replace(offer, gateway=gateway)
+
+    async def _check_balance(self, conn: Connection, state: OrderState, offer: ExtraOffer | None) -> None:
+        """Nothing is reserved here: what is spent before it is charged declines the charge, which undoes the claim."""
+        member_no = state.order.member_no
+        if offer is not None and member_no is not None and not offer.means.external:
+            check_balance(offer, await extra_offers.balance(conn, member_no, offer.means), state.order.currency)
 
     @activity.defn
     async def resume(self, claim: ClaimRef) -> Begun:

@@ -85,6 +85,7 @@ class OptionActivities:
                 language=asked.language,
                 reason_code=REASON_CODE,
                 fault=Fault.CUSTOMER,
+                policy_version=self._policy.version,
             ),
             state.order.currency,
             Held(line.line_no, gone + 1, line.quantity - gone),

@@ -14,11 +14,12 @@ from temporalio import activity
 from activities.errors import database_errors
 from activities.messages import Message
 from activities.settlement import CREDITS_PART, part_key
-from domain.claims import Action, Direction, EffectState, LegState, Step, StepStatus, StuckReason
+from domain.claims import Action, ChargeState, Direction, EffectState, LegState, Step, StepStatus, StuckReason
 from domain.refusals import Code
 from domain.seals import sealed
-from gateways.payments.port import PaymentGateway, PaymentSnapshot, RefundStatus, Undetermined
-from store import by_hand, claims, commands, effects, parkings, refunds, turning_back
+from gateways.payments.port import ChargeRecord, PaymentGateway, PaymentSnapshot, RefundStatus, Undetermined
+from store import by_hand, charges, claims, commands, effects, parkings, refunds, turning_back
+from store.charges import Charge
 from store.commands import CommandRecord
 from store.database import Connection, Engine
 from store.fence import ClaimHead, enter
@@ -28,14 +29,17 @@ ANSWERED = "parking.answered"
 """The refusal of a command whose parking is closed: by an earlier command, a new run, or the end of the claim."""
 
 _ASK_GATEWAY = 5.0
-"""Seconds that a gateway has to show a refund that an operator names."""
+"""Seconds that a gateway has to show a refund or a charge that an operator names."""
+
+CHARGE_PART = "payment"
+"""What a parking of the charge is told by: a claim has one extra payment at most."""
 
 SKIPPABLE = frozenset({Step.COUPONS, Step.RESTOCK})
 """Steps that an operator may leave out, with a reason. Never a refund."""
 
 
 class Park(Message):
-    """`part` is the refund leg that stands still, or empty; `detail` says what failed and what was tried."""
+    """`part` is the refund leg that stands still, or what else does; `detail` says what failed and what was tried."""
 
     claim_no: str
     step: Step
@@ -45,7 +49,7 @@ class Park(Message):
 
 
 class Parked(Message):
-    """`outcome_unknown`: a refund of this claim may or may not have been carried out; it can't be undone meanwhile."""
+    """`outcome_unknown`: money of this claim may or may not have moved; it can't be undone meanwhile."""
 
     parking_no: int
     step: Step
@@ -110,7 +114,8 @@ class ParkingActivities:
                 if await self._gone_on(conn, head, asked):
                     return None
                 unknown = await turning_back.outcome_unknown(conn, asked.claim_no)
-                actions = safe_actions(head, asked.step, asked.part, outcome_unknown=unknown)
+                by_hand_too = await self._settles_by_hand(conn, asked.claim_no, asked.step, asked.part)
+                actions = safe_actions(head, asked.step, outcome_unknown=unknown, settles_by_hand=by_hand_too)
                 parking_no = await parkings.park(
                     conn,
                     claim_no=asked.claim_no,
@@ -145,9 +150,11 @@ class ParkingActivities:
                 )
 
     async def _gone_on(self, conn: Connection, head: ClaimHead, asked: Park) -> bool:
-        """Nobody is asked about a claim that is final, nor about a refund that the gateway has accepted."""
+        """Nobody is asked about a claim that is final, nor about a refund or a charge that the gateway has accepted."""
         if head.status.final:
             return True
+        if asked.step is Step.CHARGE:
+            return (await charges.read(conn, head.claim_no)).state is ChargeState.TAKEN
         if not _is_leg(asked.step, asked.part):
             return False
         return await by_hand.leg_state(conn, asked.part) in (LegState.PENDING, LegState.SETTLED)
@@ -210,12 +217,32 @@ class ParkingActivities:
         if not parking.open:
             return ANSWERED
         if asked.action not in safe_actions(
-            head, parking.step, parking.part, outcome_unknown=await turning_back.outcome_unknown(conn, head.claim_no)
+            head,
+            parking.step,
+            outcome_unknown=await turning_back.outcome_unknown(conn, head.claim_no),
+            settles_by_hand=await self._settles_by_hand(conn, head.claim_no, parking.step, parking.part),
         ):
             return "action.unsafe"
         if asked.action == Action.SETTLE:
-            return await self._why_not_settle(conn, parking.part, (asked.evidence or "").strip())
+            evidence = (asked.evidence or "").strip()
+            if parking.step is Step.CHARGE:
+                return await self._why_not_settle_charge(conn, head.claim_no, evidence)
+            return await self._why_not_settle(conn, parking.part, evidence)
         return None
+
+    async def _settles_by_hand(self, conn: Connection, claim_no: str, step: Step, part: str) -> bool:
+        """Whether what stands still is money at a gateway, where a person may see what became of it."""
+        if step is Step.CHARGE:
+            return (await charges.read(conn, claim_no)).gateway is not None
+        return _is_leg(step, part)
+
+    async def _why_not_settle_charge(self, conn: Connection, claim_no: str, evidence: str) -> str | None:
+        if not evidence:
+            return "evidence.missing"
+        charge = await charges.read(conn, claim_no)
+        if charge.state not in (ChargeState.PLANNED, ChargeState.SENT):
+            return "action.unsafe"
+        return "evidence.taken" if await charges.reference_taken(conn, charge, evidence) else None
 
     async def _why_not_settle(self, conn: Connection, leg_id: str, evidence: str) -> str | None:
         """A leg that the gateway took on meanwhile, as an activity believed lost may find, is not settled by hand."""
@@ -230,11 +257,14 @@ class ParkingActivities:
     async def _why_unproven(self, asked: Command) -> str | None:
         """A reference given for a refund of unknown outcome is looked for at the gateway, if that can be asked.
 
-        If it can't, the person vouches for having seen it there.
+        If it can't, the person vouches for having seen it there. A charge must be seen there in any case: it becomes a
+        payment, and later refunds go to whoever made that.
         """
         with database_errors():
             async with self._engine.connect() as conn:
                 parking = await parkings.find(conn, asked.claim_no, asked.parking_no)
+                if parking is not None and parking.step is Step.CHARGE:
+                    return await self._why_charge_unproven(await charges.read(conn, asked.claim_no), asked)
                 if parking is None or not _is_leg(parking.step, parking.part):
                     return None
                 seen = await refunds.read(conn, parking.part)
@@ -256,10 +286,26 @@ class ParkingActivities:
         )
         return None if proof else "evidence.not_found"
 
+    async def _why_charge_unproven(self, charge: Charge, asked: Command) -> str | None:
+        """Only a charge that the gateway itself lists under our reference, of the right amount, counts."""
+        gateway = self._gateways.get(charge.gateway or "")
+        try:
+            async with asyncio.timeout(_ASK_GATEWAY):
+                listed = None if gateway is None else await gateway.list_charges(charge.payment_no)
+        except TimeoutError:
+            listed = None
+        if listed is None or isinstance(listed, Undetermined):
+            return "evidence.unseen"
+        proof = ChargeRecord((asked.evidence or "").strip(), charge.amount)
+        return None if proof in listed else "evidence.not_found"
+
     async def _carry_out(self, conn: Connection, head: ClaimHead, parking: Parking, asked: Command) -> None:
         action = Action(asked.action)
         if action is Action.RETRY and parking.step is Step.REFUND and parking.part:
             await by_hand.reopen_refused(conn, parking.part)
+        elif action is Action.SETTLE and parking.step is Step.CHARGE:
+            charge = await charges.read(conn, head.claim_no)
+            await charges.take(conn, head, charge, (asked.evidence or "").strip())
         elif action is Action.SETTLE:
             await self._settle(conn, head, parking.part, (asked.evidence or "").strip())
         elif action is Action.SKIP:
@@ -323,11 +369,11 @@ def _why_not_undone(head: ClaimHead | None) -> str:
     return "claim.decided" if head is not None and head.decided else "claim.turned_back"
 
 
-def safe_actions(head: ClaimHead, step: Step, part: str, *, outcome_unknown: bool) -> tuple[Action, ...]:
+def safe_actions(head: ClaimHead, step: Step, *, outcome_unknown: bool, settles_by_hand: bool) -> tuple[Action, ...]:
     """What is safe to command of a claim that stands still at `step`.
 
-    A refund is never skipped. While an outcome is unknown the claim can't be aborted, and a refund can be settled only
-    with the gateway's own reference of it.
+    Money is never skipped. While an outcome is unknown the claim can't be aborted, and a refund can be settled only
+    with the gateway's own reference of it; a charge is never settled otherwise.
     """
     if head.status.final:
         return ()
@@ -335,7 +381,7 @@ def safe_actions(head: ClaimHead, step: Step, part: str, *, outcome_unknown: boo
     forward = head.direction is Direction.FORWARD
     if forward and step in SKIPPABLE:
         actions.append(Action.SKIP)
-    if forward and _is_leg(step, part):
+    if forward and settles_by_hand:
         actions.append(Action.SETTLE)
     if forward and not head.decided and not outcome_unknown:
         actions.append(Action.ABORT)

@@ -239,6 +239,10 @@ class RefundProtocol:
                 key=leg.key,
                 reference=leg.leg_id,
                 guard=attempt.guard,
+                currency=leg.currency,
+                means=leg.means,
+                tax_free=leg.tax_free,
+                vat=leg.vat,
             )
         )
 

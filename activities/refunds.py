@@ -156,7 +156,7 @@ class RefundActivities:
         found = await gateway.find(seen.leg.payment_ref, seen.leg.leg_id, seen.leg.amount)
         if isinstance(found, Undetermined):
             return None
-        refund_ref = found.refund_ref if isinstance(found, Found) else None
+        refund_ref = found.ref if isinstance(found, Found) else None
         kind = FindingKind.LATE_REFUND
         detail = {"refund_ref": refund_ref}
         late = [] if refund_ref is None else [Finding(kind, suspect.leg_id, suspect.order_no, suspect.claim_no, detail)]

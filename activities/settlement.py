@@ -1,4 +1,4 @@
-"""What a claim gives back of our own once it may: credits, coupons, stock; and its end. docs/saga.md: the pivot."""
+"""What a claim gives back of our own once it may: coupons, credits, stock; and its end. docs/saga.md: the pivot."""
 
 from __future__ import annotations
 
@@ -10,21 +10,55 @@ from activities.errors import database_errors
 from activities.messages import ClaimRef, Message
 from activities.notices import NoticePlanner
 from domain.claims import NoticeEvent, Step, StepStatus
-from store import claims, coupons, effects, own_credits, stock
+from store import claims, coupons, effects, own_credits, points, stock
 from store.database import Connection, Engine
 from store.fence import ClaimHead, enter
 
 CREDITS = Step.REFUND
-"""The part of the refund step that is ours: mileage, deposit, gift cards."""
+"""The part of the refund step that is ours: mileage, deposit, gift cards; and earned points, which are taken back."""
 
 CREDITS_PART = "credits"
 """What its parking is told by: no refund leg at a gateway."""
 
+
+async def _give_coupons(conn: Connection, head: ClaimHead) -> None:
+    await coupons.give_back(conn, head)
+    await _given(conn, head, Step.COUPONS, "coupons.returned")
+
+
+async def _give_credits(conn: Connection, head: ClaimHead) -> None:
+    """Own credits first, so that points are taken from what the member has with them."""
+    await own_credits.lock_member(conn, head)
+    if await own_credits.give_back(conn, head):
+        await claims.add_event(conn, head.claim_no, head.order_no, "credits.returned", step=CREDITS)
+    if taken := await points.take_back(conn, head):
+        await claims.add_event(
+            conn,
+            head.claim_no,
+            head.order_no,
+            "points.taken_back",
+            step=CREDITS,
+            points=taken.taken + taken.owed,
+            owed=taken.owed,
+        )
+
+
+async def _give_stock(conn: Connection, head: ClaimHead) -> None:
+    await stock.restock(conn, head)
+    await _given(conn, head, Step.RESTOCK, "stock.returned")
+
+
+async def _given(conn: Connection, head: ClaimHead, part: Step, event: str) -> None:
+    await claims.set_step_unless_skipped(conn, head.claim_no, part, StepStatus.DONE)
+    await claims.add_event(conn, head.claim_no, head.order_no, event, step=part)
+
+
 _GIVE: Mapping[Step, Callable[[Connection, ClaimHead], Awaitable[None]]] = {
-    Step.COUPONS: coupons.restore,
-    CREDITS: own_credits.give_back,
-    Step.RESTOCK: stock.restock,
+    Step.COUPONS: _give_coupons,
+    CREDITS: _give_credits,
+    Step.RESTOCK: _give_stock,
 }
+"""In the order in which their rows are locked."""
 
 
 class Settle(Message):
@@ -64,14 +98,9 @@ class SettlementActivities:
                 if head is None:
                     return Settled(fenced=True)
                 await self._refuse_before_pivot(conn, head)
-                for part in (Step.COUPONS, CREDITS, Step.RESTOCK):
+                for part, give in _GIVE.items():
                     if part in asked.parts and await effects.happen(conn, part_key(head.claim_no, part), head.claim_no):
-                        await _GIVE[part](conn, head)
-                        if part is not CREDITS:
-                            await claims.set_step_unless_skipped(conn, head.claim_no, part, StepStatus.DONE)
-                        await claims.add_event(
-                            conn, head.claim_no, head.order_no, f"{_NAMES[part]}.returned", step=part
-                        )
+                        await give(conn, head)
                 await claims.decide(conn, head)
                 return await self._finish(conn, head)
 
@@ -113,8 +142,8 @@ class SettlementActivities:
         if standing.final:
             return Settled(completed=True, notice_ids=tuple(await self._planner.unsent(conn, head.claim_no)))
         done = {StepStatus.DONE, StepStatus.SKIPPED}
-        open_steps = [step for step in (Step.COUPONS, Step.RESTOCK) if standing.steps[step] not in done]
-        if open_steps or not standing.settled:
+        steps = (Step.CHARGE, Step.COUPONS, Step.RESTOCK)
+        if any(standing.steps[step] not in done for step in steps) or standing.points or not standing.settled:
             await claims.restate(conn, head.claim_no)
             return Settled()
         await claims.decide(conn, head)
@@ -129,12 +158,12 @@ class SettlementActivities:
         return Settled(completed=True, notice_ids=tuple(told))
 
     async def _refuse_before_pivot(self, conn: Connection, head: ClaimHead) -> None:
-        """Nothing of ours is given back while an external refund could still be refused: that would be a bug."""
-        if not head.decided and (await claims.standing(conn, head.claim_no)).external_legs:
-            raise RuntimeError(f"claim {head.claim_no} has an external refund that no gateway accepted yet")
-
-
-_NAMES = {Step.COUPONS: "coupons", CREDITS: "credits", Step.RESTOCK: "stock"}
+        """Nothing of ours is given back while a refund or a charge could still be refused: that would be a bug."""
+        if head.decided:
+            return
+        standing = await claims.standing(conn, head.claim_no)
+        if standing.external_legs or standing.extra:
+            raise RuntimeError(f"claim {head.claim_no} has a refund or charge that nobody accepted yet")
 
 
 def part_key(claim_no: str, part: Step) -> str:

@@ -5,7 +5,7 @@ The read-only check costs no workflow; the opening checks again under the order'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from api.accepting import Acceptance, Start
@@ -13,16 +13,17 @@ from api.digests import Digester, key_of_caller, key_of_quote, workflow_id
 from api.envelope import RefusedWith
 from api.quotes import QuoteSigner
 from api.quoting import quote, selection_of
-from api.schemas.storefront import CancelAccepted, CancelAsked, QuoteView
+from api.schemas.storefront import CancelAccepted, CancelAsked, ExtraPayment, QuoteView
 from domain.claims import Actor, ClaimKind, ClaimStatus
 from domain.costs import Costs, Selection
 from domain.eligibility import check_cancel, check_payable
+from domain.extra_offers import ExtraOffer, check_balance, check_offer
 from domain.orders import OrderState
 from domain.policy import Policy
 from domain.pricing import price
 from domain.quotes import QuoteTerms, check_request, check_terms
 from domain.refusals import Code, Refusal
-from store import claims, clock, orders, requests
+from store import claims, clock, extra_offers, orders, requests
 from store.claims import FoundClaim
 from store.database import Connection, Database
 from store.private import Vault
@@ -44,7 +45,8 @@ class CancelRequest:
     request_key: str
     digest: str
     private: dict[str, str]
-    extra_offered: bool
+    offer: ExtraOffer | None
+    has_account: bool
     actor: Actor
     language: str
 
@@ -108,16 +110,17 @@ class Cancelling:
     def _understand(self, asked: CancelAsked, key: str | None, actor: Actor, language: str) -> CancelRequest:
         terms = self._signer.read(asked.quote_token) if asked.quote_token is not None else None
         selection = selection_of(asked.goods)
-        self._policy.reason(asked.reason_code, actor)
+        offer = _offer(asked.extra_payment) if asked.extra_payment else None
+        has_account = _has_account(asked)
         if terms is not None:
             check_request(terms, asked.order_no, selection, asked.reason_code)
+            _check_offered(offer, terms)
         if key is not None:
             request_key = key_of_caller(ClaimKind.CANCEL, key)
         elif terms is not None:
             request_key = key_of_quote(terms.nonce)
         else:
             raise Refusal(Code.REQUIRED, "key.missing", field="Idempotency-Key")
-        private = asked.private_parts()
         return CancelRequest(
             order_no=asked.order_no,
             selection=selection,
@@ -125,8 +128,9 @@ class Cancelling:
             terms=terms,
             request_key=request_key,
             digest=self._digester.digest(ClaimKind.CANCEL, asked.canonical()),
-            private=private,
-            extra_offered=asked.extra_payment is not None,
+            private=asked.private_parts(),
+            offer=offer,
+            has_account=has_account,
             actor=actor,
             language=language,
         )
@@ -137,21 +141,27 @@ class Cancelling:
         async with self._database.reading() as conn:
             nonce = request.terms.nonce if request.terms else None
             found, spent = await claims.find_opened(conn, request.order_no, request.request_key, nonce)
-            if found is not None:
+            if found is not None and found.digest == request.digest:
+                # Whatever the shop's policy says by now: a repeat gets the first answer.
                 return Checked(answer=_first_answer(found, request))
             remembered = await requests.find(conn, request.order_no, request.request_key, self._accept_within)
-            if remembered is not None:
+            if remembered is not None and remembered.digest == request.digest:
                 # It may have been started: only its workflow can say what became of it.
                 return Checked(remembered=remembered)
+            state = await _state(conn, request.order_no)
+            charged = await self._check_values(conn, request, state)
+            if found is not None or remembered is not None:
+                raise Refusal(Code.KEY_REUSED, "key.other_body", claim_no=found.claim_no if found else None)
             if spent is not None and spent.status is not ClaimStatus.REJECTED:
                 raise Refusal(Code.NOT_CANCELLABLE, "quote.spent", claim_no=spent.claim_no)
-            state = await _state(conn, request.order_no)
-            return Checked(gateway=self._refuse_early(request, state, spent, await clock.now(conn)))
+            returned = await self._refuse_early(conn, request, state, spent)
+            return Checked(gateway=charged or returned)
 
-    def _refuse_early(
-        self, request: CancelRequest, state: OrderState, spent: FoundClaim | None, now: datetime
+    async def _refuse_early(
+        self, conn: Connection, request: CancelRequest, state: OrderState, spent: FoundClaim | None
     ) -> str | None:
         """Raise what the opening would refuse, with the new quote where one helps; else the first leg's gateway."""
+        now = await clock.now(conn)
         check_cancel(state, request.selection, request.actor, self._policy)
         try:
             if spent is not None:
@@ -160,21 +170,48 @@ class Cancelling:
         except Refusal as refusal:
             if refusal.code not in _QUOTE_CODES:
                 raise
-            raise RefusedWith(refusal, self._quote(request, state, now)) from refusal
-        if request.extra_offered and costs.extra == 0:
-            raise Refusal(Code.BAD_VALUE, "payment.not_needed", field="addPayInfo")
-        check_payable(costs, payment=None, quoted=request.terms is not None, account=False)
+            raise RefusedWith(refusal, await self._quote(conn, request, state, now)) from refusal
+        offer = request.offer
+        check_payable(
+            costs,
+            payment=offer.amount if offer else None,
+            quoted=request.terms is not None,
+            account=request.has_account,
+        )
+        if offer is not None and not offer.means.external and state.order.member_no is not None:
+            balance = await extra_offers.balance(conn, state.order.member_no, offer.means)
+            check_balance(offer, balance, costs.currency)
         gateways = {payment.payment_no: payment.gateway for payment in state.order.payments}
         return next((gateway for leg in costs.legs if (gateway := gateways[leg.payment_no])), None)
+
+    async def _check_values(self, conn: Connection, request: CancelRequest, state: OrderState) -> str | None:
+        """The gateway that the offer would charge. Raises what the shop doesn't take: a reason, a way to pay."""
+        self._policy.reason(request.reason_code, request.actor)
+        offer = self._at_gateway(request.offer)
+        if offer is None:
+            return None
+        if offer.means.external and offer.gateway is None and offer.stored_no is None:
+            raise Refusal(Code.REQUIRED, "payment.gateway_missing")
+        member_no = state.order.member_no
+        stored = await extra_offers.stored(conn, member_no, offer.stored_no)
+        return check_offer(offer, self._policy.extra_payment, member=member_no is not None, stored=stored)
+
+    def _at_gateway(self, offer: ExtraOffer | None) -> ExtraOffer | None:
+        """The offer; at the shop's gateway when it has one alone and the caller named none for the token."""
+        gateways = self._policy.extra_payment.gateways
+        if offer is None or not offer.means.external or offer.gateway or offer.stored_no or len(gateways) != 1:
+            return offer
+        return replace(offer, gateway=gateways[0])
 
     async def _new_quote(self, request: CancelRequest) -> QuoteView:
         """The quote for a request whose opening found other amounts than its token. Raises what now refuses it."""
         async with self._database.reading() as conn:
             state = await _state(conn, request.order_no)
-            return self._quote(request, state, await clock.now(conn))
+            return await self._quote(conn, request, state, await clock.now(conn))
 
-    def _quote(self, request: CancelRequest, state: OrderState, now: datetime) -> QuoteView:
-        return quote(
+    async def _quote(self, conn: Connection, request: CancelRequest, state: OrderState, now: datetime) -> QuoteView:
+        return await quote(
+            conn,
             self._signer,
             self._policy,
             state,
@@ -214,6 +251,8 @@ class Cancelling:
             language=request.language,
             private_id=remembered.private_id,
             terms=_message(terms) if terms else None,
+            extra=self._at_gateway(request.offer),
+            has_account=request.has_account,
             accept_by=remembered.accept_by,
         )
         return Start(
@@ -234,6 +273,33 @@ class Cancelling:
         async with self._database.reading() as conn:
             found = await claims.find_by_request(conn, request.order_no, request.request_key)
         return _first_answer(found, request) if found else None
+
+
+def _offer(asked: ExtraPayment) -> ExtraOffer:
+    """How the caller offers to pay, without the token. Raises REQUIRED or BAD_VALUE for what the means does not fit."""
+    if not asked.means.external and asked.token is not None:
+        raise Refusal(Code.BAD_VALUE, "payment.token_unneeded")
+    if asked.means.external and asked.token is None and asked.stored_no is None:
+        raise Refusal(Code.REQUIRED, "payment.token_missing")
+    if asked.token is not None and asked.stored_no is not None:
+        raise Refusal(Code.BAD_VALUE, "payment.two_tokens")
+    return ExtraOffer(asked.means, asked.amount, asked.gateway, asked.stored_no)
+
+
+def _has_account(asked: CancelAsked) -> bool:
+    """Whether a refund account was brought. Raises REQUIRED when some of its three fields are missing."""
+    fields = asked.account_fields
+    missing = [name for name, value in fields.items() if not value]
+    if 0 < len(missing) < len(fields):
+        raise Refusal(Code.REQUIRED, "account.incomplete", field=missing[0])
+    return not missing
+
+
+def _check_offered(offer: ExtraOffer | None, terms: QuoteTerms) -> None:
+    """A quote says how much is to be paid: another amount is a bad value, whatever else the request runs into."""
+    if offer is not None and offer.amount != terms.extra:
+        reason = "payment.other_amount" if terms.extra else "payment.not_needed"
+        raise Refusal(Code.BAD_VALUE, reason, offered=offer.amount, extra=terms.extra)
 
 
 async def _state(conn: Connection, order_no: str) -> OrderState:

@@ -178,6 +178,8 @@ async def _refuse_early(conn: Connection, request: ChangeRequest, policy: Policy
         answer = await _latest_answer(conn, request)
         if answer is not None:
             return answer
+    if line is None:
+        raise Refusal(Code.BAD_VALUE, "line.unknown", line_no=request.line_no, field="ordSeq")
     item = await orders.load_item(conn, request.goods_no, request.variant_no)
     check_change(state, request.line_no, item, request.actor, policy)
     return None

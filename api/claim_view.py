@@ -6,26 +6,32 @@ from collections import defaultdict
 
 from api import texts, wording
 from api.codes import CLAIM_BUSINESS, PAYMENT_STATUS, REFUND_STATUS, Booking, ClaimBusiness, RefundStatus
+from api.explaining import Explaining
 from api.quoting import cost_rows
 from api.schemas.fields import yes_no
 from api.schemas.storefront import (
     ClaimedGoods,
     ClaimView,
     DeliveryView,
+    ExtraCharge,
     MoneyRow,
+    PointsTaken,
     ProgressStep,
     ReturningCoupon,
 )
 from domain.claims import ClaimKind, ClaimStatus, LegState
 from domain.costs import CostKind
+from domain.policy import RefundPolicy
 from domain.refusals import Code, Refusal
 from store.claim_details import ClaimDetails, ClaimStep
 
 _FEES = (CostKind.FEE_CHARGED, CostKind.FEE_RETURNED)
 
 
-def claim_view(claim: ClaimDetails, language: str) -> ClaimView:
+def claim_view(claim: ClaimDetails, refunds_by: RefundPolicy, language: str) -> ClaimView:
+    """`refunds_by` divided the claim's refund over the payments."""
     cancel = claim.kind is ClaimKind.CANCEL
+    explaining = Explaining(claim.currency, claim.policy_version, language)
     return ClaimView(
         order_no=claim.order_no,
         claim_no=claim.claim_no,
@@ -51,13 +57,22 @@ def claim_view(claim: ClaimDetails, language: str) -> ClaimView:
                 new_variant_name=line.new_variant_name,
                 quantity=line.quantity,
                 price=line.price,
+                gift=yes_no(line.gift),
             )
             for line in claim.lines
         ],
         money=_payments(claim) + _refunds(claim),
+        extra_charge=_extra_charge(claim),
+        closed=list(claim.closed),
+        points=[PointsTaken(line_no=line.line_no, amount=line.points) for line in claim.lines if line.points],
+        points_taken=claim.points.taken if claim.points else None,
+        points_owed=claim.points.owed if claim.points else None,
         coupons=_coupons(claim),
         delivery=_delivery(claim),
         rows=cost_rows(claim.costs),
+        policy_version=claim.policy_version,
+        explanation=explaining.rows(claim.costs),
+        refund_explanation=explaining.refunds(claim.legs, refunds_by),
         progress=[
             ProgressStep(step=step.step.value, status=step.status.value, at=step.at, note=_note(step, language))
             for step in claim.steps
@@ -75,6 +90,10 @@ def _payments(claim: ClaimDetails) -> list[MoneyRow]:
             status=PAYMENT_STATUS.number(payment.status),
             amount=payment.amount,
             refund=0,
+            tax_free=payment.tax_free,
+            vat=payment.vat,
+            closed=yes_no(payment.closed),
+            extra=yes_no(payment.extra),
         )
         for payment in claim.payments
     ]
@@ -93,10 +112,28 @@ def _refunds(claim: ClaimDetails) -> list[MoneyRow]:
             ),
             amount=0,
             refund=leg.amount,
+            tax_free=leg.tax_free,
+            vat=leg.vat,
+            closed="N",
+            extra="N",
         )
         for leg in claim.legs
         if leg.state is not LegState.VOID
     ]
+
+
+def _extra_charge(claim: ClaimDetails) -> ExtraCharge | None:
+    extra = claim.extra_payment
+    if extra is None:
+        return None
+    return ExtraCharge(
+        means=extra.means,
+        gateway=extra.gateway,
+        stored_no=extra.stored_no,
+        amount=extra.amount,
+        state=extra.state.value,
+        payment_no=extra.payment_no,
+    )
 
 
 def _coupons(claim: ClaimDetails) -> list[ReturningCoupon]:
@@ -109,6 +146,10 @@ def _coupons(claim: ClaimDetails) -> list[ReturningCoupon]:
             name=coupon.name,
             promotion=coupon.promotion,
             expires_at=coupon.expires_at,
+            returning=coupon.returning,
+            valid_days=coupon.valid_days,
+            new_coupon_no=coupon.new_coupon_no,
+            new_expires_at=coupon.new_expires_at,
             returned=yes_no(coupon.restored_at is not None),
         )
         for coupon in claim.coupons
@@ -125,7 +166,11 @@ def _delivery(claim: ClaimDetails) -> list[DeliveryView]:
     touched = {line.group_no for line in claim.lines} | set(charged)
     return [
         DeliveryView(
-            group_no=group.group_no, policy_no=group.policy_no, paid=group.fee_paid, charged=charged[group.group_no]
+            group_no=group.group_no,
+            policy_no=group.policy_no,
+            paid=group.fee_paid,
+            surcharge=group.surcharge,
+            charged=charged[group.group_no],
         )
         for group in claim.groups
         if group.group_no in touched

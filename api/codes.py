@@ -1,7 +1,7 @@
 """The storefront's codes: which number on the wire is which word inside.
 
 Each table is one group. As an annotation it makes a field of a schema: ``Annotated[LineStatus, LINE_STATUS]`` is a
-number on the wire and a word inside. docs/wire.md lists the groups; the reasons for a claim are `domain.reasons`.
+number on the wire and a word inside. docs/wire.md lists the groups; the reasons for a claim are the shop's policy's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from domain.orders import LineStatus, Means, PaymentStatus, Promotion, SaleMethod, SaleStatus
+from domain.orders import BelowMinimum, LineStatus, Means, PaymentStatus, Promotion, SaleMethod, SaleStatus
+from domain.policy import Returning
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -74,6 +75,13 @@ class Medium(StrEnum):
     MOBILE_WEB = "mobile_web"
     ANDROID = "android"
     IOS = "ios"
+
+
+class DeliveryPay(StrEnum):
+    """Who takes the fee of a delivery group: the shop with the order, or the carrier at the door."""
+
+    PREPAID = "prepaid"
+    COLLECT = "collect"
 
 
 class Booking(StrEnum):
@@ -140,6 +148,9 @@ MEDIUM = CodeTable(
         "50": Medium.IOS,
     },
 )
+DELIVERY_PAY = CodeTable("deliPayCd", {"10": DeliveryPay.PREPAID, "20": DeliveryPay.COLLECT})
+BELOW_MINIMUM = CodeTable("blwMinCd", {word.value.upper(): word for word in BelowMinimum})
+RETURNING = CodeTable("rtnCd", {word.value.upper(): word for word in Returning})
 BOOKING = CodeTable("payGbCd", {"10": Booking.PAYMENT, "20": Booking.REFUND})
 MEANS = CodeTable(
     "payWayCd",

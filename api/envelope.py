@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from structlog.contextvars import bind_contextvars
 
 from api import faults, texts
+from api.schemas.places import asked_field
 from domain.refusals import Code, Refusal
 from store.database import AWAY
 
@@ -78,9 +79,9 @@ def ok(payload: Payload) -> Envelope[Payload]:
 
 
 def refused(refusal: Refusal, language: str) -> JSONResponse:
-    """The answer to a refusal. A fact named `field` points at the field of the request that is wrong."""
+    """The answer to a refusal, with the field of the request that it is about."""
     message = texts.refusal(refusal, language)
-    field = refusal.facts.get("field")
+    field = refusal.facts.get("field", asked_field(refusal))
     errors = [FieldError(field=str(field), message=message)] if field else []
     return _answer(refusal, message, errors)
 

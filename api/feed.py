@@ -19,13 +19,12 @@ from api.headers import header_text
 from api.parts import Parts, TheParts
 from api.schemas.audit import (
     AuditView,
-    BooksView,
+    DifferenceEntry,
     FindingEntry,
     FindingsView,
     InboxView,
     NoticeEntry,
     audit_view,
-    books_view,
 )
 from api.schemas.feed_orders import (
     BenefitWire,
@@ -36,11 +35,12 @@ from api.schemas.feed_orders import (
     MovedLine,
     MoveWire,
     OrderView,
-    PaymentWire,
+    StandingPayment,
     WrittenOrder,
 )
-from api.schemas.feed_shop import CouponWire, ItemWire, MemberWire
+from api.schemas.feed_shop import CouponWire, ItemWire, MemberView, MemberWire, StoredMeansWire
 from api.schemas.fields import LARGEST_COUNT, Number, yes_no
+from api.schemas.places import in_order, in_stored
 from api.tokens import Role
 from domain.claims import ClaimKind
 from domain.eligibility import Gates, Possible
@@ -58,7 +58,10 @@ from store import (
     order_audit,
     order_claims,
     orders,
+    stored_means,
 )
+from store.database import Connection
+from store.private import Vault
 
 router = APIRouter(prefix="/v1", route_class=CallerRoute, tags=["feed"])
 
@@ -108,22 +111,39 @@ async def get_item(goods_no: GoodsNo, variant_no: VariantNo, parts: TheParts) ->
 
 @router.put("/members/{mbrNo}", summary="Bring a member", responses=ANY)
 @allow(Role.FEED)
-async def put_member(member_no: MemberNo, body: MemberWire, parts: TheParts) -> Envelope[MemberWire]:
-    """Write a member; the balances become what is sent."""
+async def put_member(member_no: MemberNo, body: MemberWire, parts: TheParts) -> Envelope[MemberView]:
+    """Write a member; the balances, and what is stored when it is sent, become what is sent."""
     async with parts.database.writing() as conn:
         await feed_shop.put_member(conn, body.to_member(member_no))
-    return ok(body)
+        if body.stored is not None:
+            await _put_stored(conn, member_no, body.stored, parts.vault)
+        view = await _member(conn, member_no)
+    if view is None:
+        raise RuntimeError("a member that was just written is gone")
+    return ok(view)
+
+
+async def _put_stored(conn: Connection, member_no: str, stored: list[StoredMeansWire], vault: Vault) -> None:
+    try:
+        await stored_means.put(conn, member_no, [one.to_means() for one in stored], vault)
+    except Refusal as refusal:
+        raise Refusal(refusal.code, refusal.reason, **{**refusal.facts, "field": in_stored(refusal, stored)}) from None
+
+
+async def _member(conn: Connection, member_no: str) -> MemberView | None:
+    member = await feed_shop.get_member(conn, member_no)
+    return None if member is None else MemberView.of(member, await stored_means.list_of(conn, member_no))
 
 
 @router.get("/members/{mbrNo}", summary="A member", responses=READ)
 @allow(Role.MEMBER, *READERS)
-async def get_member(member_no: MemberNo, caller: TheCaller, parts: TheParts) -> Envelope[MemberWire]:
-    """The member, with the balances as they stand."""
+async def get_member(member_no: MemberNo, caller: TheCaller, parts: TheParts) -> Envelope[MemberView]:
+    """The member, with the balances as they stand and what is stored, without its tokens."""
     async with parts.database.reading() as conn:
-        member = await feed_shop.get_member(conn, member_no)
+        member = await _member(conn, member_no)
     if member is None or not _is_theirs(caller, member_no):
         raise Refusal(Code.NOT_FOUND, "member.unknown", member_no=member_no)
-    return ok(MemberWire.of(member))
+    return ok(member)
 
 
 @router.get("/members/{mbrNo}/inbox", summary="A member's inbox", responses=READ)
@@ -185,10 +205,18 @@ async def put_order(order_no: OrderNo, body: FedOrderWire, parts: TheParts) -> E
     if (body.member_no is None) != (body.password is not None):
         code = Code.REQUIRED if body.member_no is None else Code.BAD_VALUE
         raise Refusal(code, "guest.password", field="umemPwd")
-    fed = body.to_order(order_no, await _password_hash(parts, order_no, body.password))
-    async with parts.database.writing() as conn:
-        await feed_orders.put_order(conn, fed)
+    try:
+        fed = body.to_order(order_no, await _password_hash(parts, order_no, body.password))
+        async with parts.database.writing() as conn:
+            await feed_orders.put_order(conn, fed)
+    except Refusal as refusal:
+        raise _placed(refusal, body) from refusal
     return ok(WrittenOrder(order_no=order_no))
+
+
+def _placed(refusal: Refusal, body: FedOrderWire) -> Refusal:
+    """The refusal with the place in the body that it is about."""
+    return Refusal(refusal.code, refusal.reason, **{**refusal.facts, "field": in_order(refusal, body)})
 
 
 async def _password_hash(parts: Parts, order_no: str, password: str | None) -> str | None:
@@ -254,7 +282,7 @@ def _order_view(
         groups=[GroupWire.of(group) for group in fed.order.groups],
         lines=[_line_view(state, line, gates, language) for line in fed.order.lines],
         benefits=[BenefitWire.of(benefit) for benefit in fed.order.benefits],
-        payments=[PaymentWire.of(payment) for payment in fed.order.payments],
+        payments=[StandingPayment.of(payment) for payment in state.order.payments],
         claims=[_claim_entry(claim) for claim in claims],
     )
 
@@ -272,6 +300,10 @@ def _line_view(state: OrderState, line: Line, gates: Gates, language: str) -> Li
         group_no=line.group_no,
         status=line.status,
         tax_free=yes_no(line.tax_free),
+        gift=yes_no(line.gift),
+        gift_of=line.gift_of,
+        gift_minimum=line.gift_minimum,
+        earned_points=line.earned_points,
         units_gone=state.units_gone(line.line_no),
         can_cancel=yes_no(cancel.units > 0),
         cancel_reason=_reason(cancel, language),
@@ -302,21 +334,35 @@ def _claim_entry(claim: order_claims.ClaimSummary) -> ClaimEntry:
 
 @router.get("/audit/{ordNo}", summary="Audit an order", responses=READ)
 @allow(*AUDITORS)
-async def get_audit(order_no: OrderNo, parts: TheParts) -> Envelope[AuditView]:
-    """Every movement of money, stock, coupons and credits of an order with its claim, and the order's books."""
+async def get_audit(order_no: OrderNo, request: Request, parts: TheParts) -> Envelope[AuditView]:
+    """An order's books, what of it doesn't add up, and every movement of money, stock, coupons and credits."""
     async with parts.database.reading() as conn:
         audit = await order_audit.load_audit(conn, order_no)
     if audit is None:
         raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=order_no)
-    return ok(audit_view(audit))
+    return ok(audit_view(audit, texts.language_of(request)))
 
 
 @router.get("/audit", summary="What does not add up", responses=ANY)
 @allow(*AUDITORS)
-async def get_findings(parts: TheParts, size: Annotated[int, Query(ge=1, le=1000)] = 100) -> Envelope[FindingsView]:
-    """Orders whose money does not add up, reckoned now, and what the sweeper found: at most `size` of each."""
+async def get_findings(
+    request: Request,
+    parts: TheParts,
+    size: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: Annotated[Number | None, Query(description="`nextAfter` of the page before.")] = None,
+) -> Envelope[FindingsView]:
+    """What of any order doesn't add up, reckoned now, and what the sweeper found: at most `size` of each.
+
+    A page goes through so many orders as there is time for, so it can be empty and not the last.
+    """
+    language = texts.language_of(request)
     async with parts.database.reading() as conn:
-        unbalanced = await conservation.unbalanced(conn, size)
+        page = await conservation.page_of_differences(conn, after or "", limit=size)
         found = await findings.open_findings(conn, limit=size)
-    listed: list[BooksView] = [books_view(books) for books in unbalanced]
-    return ok(FindingsView(unbalanced=listed, findings=[FindingEntry.of(finding) for finding in found]))
+    return ok(
+        FindingsView(
+            differences=[DifferenceEntry.of(one, language) for one in page.differences],
+            findings=[FindingEntry.of(finding) for finding in found],
+            next=page.next_after,
+        )
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.service import RetryConfig
@@ -30,9 +33,12 @@ from api.storefront import Desk
 from api.temporal import Temporal
 from domain.policy import Policy
 from gateways.payments.port import PaymentGateway
+from policies.reading import PolicyError
 from settings import Settings
-from store.database import Database
+from store.database import AWAY, Database, why_away
 from store.private import Vault
+
+log = structlog.get_logger(__name__)
 
 LARGEST_BODY = 2 * 1024 * 1024
 
@@ -80,7 +86,8 @@ def _furnish(app: FastAPI, settings: Settings, policy: Policy) -> None:
     temporal = Temporal(connect)
     acceptance = Acceptance(temporal, settings.task_queue, settings.accept_timeout)
     signer, digester = QuoteSigner(secret, settings.quote_minutes), Digester(secret)
-    app.state.parts = Parts(settings, database, policy)
+    vault = Vault(secret)
+    app.state.parts = Parts(settings, database, policy, vault)
     app.state.order_access = OrderAccess(app.state.parts)
     app.state.desk = Desk(
         signer=signer,
@@ -89,7 +96,7 @@ def _furnish(app: FastAPI, settings: Settings, policy: Policy) -> None:
             acceptance,
             signer,
             digester,
-            Vault(secret),
+            vault,
             policy,
             timezone=settings.timezone,
             accept_within=settings.accept_within,
@@ -102,11 +109,34 @@ def _furnish(app: FastAPI, settings: Settings, policy: Policy) -> None:
     app.state.health = HealthCheck(database, temporal, settings.temporal_namespace, settings.task_queue, gateways)
 
 
+async def _register(parts: Parts) -> bool:
+    """Register the policy; False while the database is away. Raises PolicyError or NotConfigured when that fails."""
+    try:
+        await bootstrap.register_policy(parts.settings, parts.database, parts.policy)
+    except AWAY as error:
+        log.info("waiting for the database", why=why_away(error))
+        return False
+    return True
+
+
+async def _register_later(parts: Parts) -> None:
+    """Register the policy as soon as the database answers: until then it is away for every call too."""
+    try:
+        while not await _register(parts):
+            await asyncio.sleep(1)
+    except (PolicyError, bootstrap.NotConfigured) as error:
+        log.critical("the API can't go on", why=str(error))
+        signal.raise_signal(signal.SIGTERM)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    parts: Parts = app.state.parts
+    registering = None if await _register(parts) else asyncio.create_task(_register_later(parts))
     yield
-    database: Database = app.state.parts.database
+    if registering is not None:
+        registering.cancel()
     gateways: dict[str, PaymentGateway] = app.state.health.gateways
     for gateway in gateways.values():
         await gateway.aclose()
-    await database.close()
+    await parts.database.close()

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from domain.policy import Policy
 from settings import Settings
 from store.database import Database
+from store.private import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Parts:
     settings: Settings
     database: Database
     policy: Policy
+    vault: Vault
 
 
 def parts_of(request: Request) -> Parts:

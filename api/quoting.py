@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from api import texts, wording
+from api.explaining import Explaining
 from api.quotes import QuoteSigner
 from api.schemas.fields import yes_no
-from api.schemas.storefront import BenefitCost, CostRowView, PlannedRefund, QuoteView, SelectedGoods, SideCost
+from api.schemas.storefront import (
+    BenefitCost,
+    CostRowView,
+    GiftTaken,
+    PayWay,
+    PlannedRefund,
+    PointsTaken,
+    QuoteView,
+    SelectedGoods,
+    SideCost,
+    WhyNot,
+)
+from api.ways import ways_to_pay
 from domain.claims import Actor
-from domain.costs import CostKind, CostRow, Costs, Rule, Selection
+from domain.costs import CostKind, CostRow, Costs, FreedCoupon, Rule, Selection
 from domain.eligibility import check_cancel
 from domain.orders import OrderState, Promotion
 from domain.policy import Policy
 from domain.pricing import price
+from store.database import Connection
 
 _FEES = (CostKind.FEE_CHARGED, CostKind.FEE_RETURNED)
 _DISCOUNTS = (CostKind.DISCOUNT_FORFEITED, CostKind.DISCOUNT_TAKEN_BACK)
@@ -26,7 +40,8 @@ def selection_of(goods: Sequence[SelectedGoods]) -> tuple[Selection, ...]:
     return tuple(sorted((Selection(one.line_no, one.quantity) for one in goods), key=lambda one: one.line_no))
 
 
-def quote(
+async def quote(
+    conn: Connection,
     signer: QuoteSigner,
     policy: Policy,
     state: OrderState,
@@ -36,23 +51,59 @@ def quote(
     now: datetime,
     language: str,
 ) -> QuoteView:
-    """A new quote at `now`, aware UTC. Raises the first refusal of the gates."""
+    """A new quote at `now`, aware UTC. Raises the first refusal of the gates. `conn` is the one `state` was read by."""
     why = policy.reason(reason_code, actor)
     check_cancel(state, selection, actor, policy)
     costs = price(state, selection, why.fault, now, policy)
+    ways = await ways_to_pay(conn, policy.extra_payment, state.order.member_no, costs.extra)
     token, terms = signer.offer(state.order.order_no, selection, reason_code, costs, now)
+    return quote_view(state, costs, policy, ways, language, token=token, expires_at=terms.expires_at)
+
+
+def quote_view(
+    state: OrderState,
+    costs: Costs,
+    policy: Policy,
+    ways: list[PayWay],
+    language: str,
+    *,
+    token: str | None = None,
+    expires_at: datetime | None = None,
+    why_not: WhyNot | None = None,
+) -> QuoteView:
+    explaining = Explaining(costs.currency, costs.policy_version, language)
+    # A guest has no balance that points could have come to.
+    points = costs.points if state.order.member_no is not None else ()
     return QuoteView(
         order_no=state.order.order_no,
         currency=costs.currency,
         side_costs=side_costs(state, costs.rows, language),
         benefits=benefits(state, costs, language),
-        refunds=[PlannedRefund(payment_no=leg.payment_no, means=leg.means, amount=leg.amount) for leg in costs.legs],
+        refunds=[
+            PlannedRefund(
+                payment_no=leg.payment_no,
+                means=leg.means,
+                amount=leg.amount,
+                tax_free=leg.tax_free,
+                vat=leg.vat,
+                valid_days=leg.valid_days,
+            )
+            for leg in costs.legs
+        ],
         refund=costs.refund,
         extra=costs.extra,
         account_needed=yes_no(costs.needs_account),
         rows=cost_rows(costs.rows),
+        points=[PointsTaken(line_no=one.line_no, amount=one.amount) for one in points],
+        gifts=[GiftTaken(line_no=gift.line_no, quantity=gift.quantity) for gift in costs.gifts],
+        closed=list(costs.closed),
+        ways=ways,
+        policy_version=costs.policy_version,
+        explanation=explaining.rows(costs.rows),
+        refund_explanation=explaining.refunds(costs.legs, policy.refund),
         token=token,
-        expires_at=terms.expires_at,
+        expires_at=expires_at,
+        why_not=why_not,
     )
 
 
@@ -100,36 +151,43 @@ def benefits(state: OrderState, costs: Costs, language: str) -> list[BenefitCost
         if row.kind in _DISCOUNTS and row.coupon_no is not None:
             lacking[row.coupon_no, row.rule.value] -= row.amount
     freed = {coupon.coupon_no: coupon for coupon in costs.coupons}
+    promotions = {one.coupon_no: one.promotion for one in state.order.benefits}
     listed = [
-        BenefitCost(
-            promotion=_promotion_of(state, coupon_no),
-            coupon_no=coupon_no,
-            amount=amount,
-            restored=yes_no(coupon_no in freed and freed[coupon_no].restored),
-            reason=texts.pick(wording.COST_RULES[rule], language),
-        )
+        _benefit(promotions[coupon_no], coupon_no, amount, freed.get(coupon_no), wording.COST_RULES[rule], language)
         for (coupon_no, rule), amount in lacking.items()
     ]
     named = {coupon_no for coupon_no, _ in lacking}
     listed += [
-        BenefitCost(
-            promotion=coupon.promotion,
-            coupon_no=coupon.coupon_no,
-            amount=0,
-            restored=yes_no(coupon.restored),
-            reason=_freed_reason(coupon.cause.value, coupon.restored, language),
-        )
+        _benefit(coupon.promotion, coupon.coupon_no, 0, coupon, wording.COUPON_CAUSES[coupon.cause.value], language)
         for coupon in costs.coupons
         if coupon.coupon_no not in named
     ]
     return listed
 
 
-def _promotion_of(state: OrderState, coupon_no: str) -> Promotion:
-    promotions: Mapping[str, Promotion] = {one.coupon_no: one.promotion for one in state.order.benefits}
-    return promotions[coupon_no]
+def _benefit(
+    promotion: Promotion,
+    coupon_no: str,
+    amount: int,
+    freed: FreedCoupon | None,
+    cause: tuple[str, str],
+    language: str,
+) -> BenefitCost:
+    return BenefitCost(
+        promotion=promotion,
+        coupon_no=coupon_no,
+        amount=amount,
+        restored=yes_no(freed is not None and freed.restored),
+        returning=freed.returning if freed else None,
+        valid_days=freed.valid_days if freed else None,
+        reason=_told(cause, freed, language),
+    )
 
 
-def _freed_reason(cause: str, restored: bool, language: str) -> str:
-    told = texts.pick(wording.COUPON_CAUSES[cause], language)
-    return told if restored else f"{told}. {texts.pick(wording.EXPIRED_NOT_RESTORED, language)}"
+def _told(cause: tuple[str, str], freed: FreedCoupon | None, language: str) -> str:
+    """Why the refund lacks the discount, and what becomes of the coupon."""
+    told = texts.pick(cause, language)
+    if freed is None:
+        return told
+    becomes = texts.pick(wording.COUPON_RETURNS[freed.returning.value], language)
+    return f"{told}. {texts.fill(becomes, {'days': freed.valid_days})}"

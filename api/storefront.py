@@ -35,20 +35,22 @@ from api.schemas.storefront import (
     PaymentView,
     Popup,
     PopupAsked,
-    QuoteAsked,
+    QuoteOrWhatIf,
     QuoteView,
     ReasonOffered,
     VariantNamed,
     VariantView,
 )
 from api.tokens import Role
+from api.what_if import what_if
 from domain.eligibility import Gates, Possible, only_whole
 from domain.options import Candidate, candidates
 from domain.orders import Item, Line, LineStatus, Means, OrderState, PaymentStatus
-from domain.policy import Policy
+from domain.policy import Policy, RefundPolicy
 from domain.refusals import Code, Refusal
-from store import clock, feed_orders, orders
+from store import clock, feed_orders, orders, policies
 from store.claim_details import load_claim
+from store.database import Connection
 
 router = APIRouter(prefix="/v1", route_class=CallerRoute, tags=["storefront"])
 
@@ -105,17 +107,29 @@ async def cancel_popup(
 @router.post("/claim/common/claimCalculateCostFO", summary="Quote a cancel", responses=REFUSALS)
 @allow(*READ)
 async def calculate_cost(
-    body: QuoteAsked, caller: TheCaller, access: TheAccess, parts: TheParts, desk: TheDesk, language: Language
+    body: QuoteOrWhatIf, caller: TheCaller, access: TheAccess, parts: TheParts, desk: TheDesk, language: Language
 ) -> Envelope[QuoteView]:
-    """What a cancel would cost and return, and a token that promises it for half an hour. Changes nothing."""
+    """What a cancel would cost and return, and a token that promises it for half an hour. Changes nothing.
+
+    Staff may ask what it would be as somebody else or at another time (`whatIf`); that answers no token.
+    """
+    if body.what_if is not None and not caller.staff:
+        raise Refusal(Code.BAD_VALUE, "whatif.staff_only")
     await access.prove(caller, body.order_no, body.password)
+    selection = selection_of(body.goods)
     async with parts.database.reading() as conn:
         state = await orders.load_state(conn, body.order_no)
+        if state is None:
+            raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=body.order_no)
         now = await clock.now(conn)
-    if state is None:
-        raise Refusal(Code.NOT_FOUND, "order.unknown", order_no=body.order_no)
-    selection = selection_of(body.goods)
-    return ok(quote(desk.signer, parts.policy, state, selection, body.reason_code, caller.actor, now, language))
+        if body.what_if is not None:
+            actor, at = body.what_if.actor or caller.actor, body.what_if.at or now
+            told = await what_if(conn, parts.policy, state, selection, body.reason_code, actor, at, language)
+        else:
+            told = await quote(
+                conn, desk.signer, parts.policy, state, selection, body.reason_code, caller.actor, now, language
+            )
+    return ok(told)
 
 
 @router.post("/claim/orderCancel/cancelFO", summary="Cancel", responses=REFUSALS)
@@ -148,9 +162,10 @@ async def claim_details(
     await access.prove(caller, body.order_no, body.password)
     async with parts.database.reading() as conn:
         claim = await load_claim(conn, body.claim_no)
-    if claim is None or claim.order_no != body.order_no:
-        raise Refusal(Code.NOT_FOUND, "claim.unknown", claim_no=body.claim_no)
-    return ok(claim_view(claim, language))
+        if claim is None or claim.order_no != body.order_no:
+            raise Refusal(Code.NOT_FOUND, "claim.unknown", claim_no=body.claim_no)
+        refunds_by = await _refund_policy(conn, claim.policy_version, parts.policy)
+    return ok(claim_view(claim, refunds_by, language))
 
 
 @router.post("/claim/orderChange/ordChangeFO", summary="Change a line's option", responses=REFUSALS)
@@ -196,21 +211,30 @@ def _checked(key: str | None) -> str | None:
     return key
 
 
+async def _refund_policy(conn: Connection, version: str | None, present: Policy) -> RefundPolicy:
+    """The rules by which a claim's refund was divided. Before policies had versions they were the default's."""
+    if version == present.version:
+        return present.refund
+    opened_under = await policies.load(conn, version) if version is not None else None
+    return opened_under.refund if opened_under is not None else RefundPolicy()
+
+
 # --- views ------------------------------------------------------------------------------------------------------------
 
 
 def _popup(state: OrderState, fed: feed_orders.FedOrder, caller: Caller, policy: Policy, language: str) -> Popup:
     order = state.order
     gates = Gates(state, caller.actor, policy)
-    policies = {group.group_no: group.policy_no for group in order.groups}
+    shipping = {group.group_no: group.policy_no for group in order.groups}
+    unpaid = any(payment.waiting for payment in order.payments)
     return Popup(
         order_no=order.order_no,
         member_no=order.member_no,
         buyer_name=fed.buyer_name,
         medium=Medium(fed.medium),
         currency=order.currency,
-        partial_possible=yes_no(not only_whole(state)),
-        lines=[_cancellable(state, line, gates, policies[line.group_no], language) for line in order.lines],
+        partial_possible=yes_no(not only_whole(state) and not unpaid),
+        lines=[_cancellable(state, line, gates, shipping[line.group_no], language) for line in order.lines],
         reasons=[
             ReasonOffered(code=reason.code, name=reason.names[language], fault=reason.fault.value)
             for reason in policy.reasons_for(caller.actor)
@@ -221,8 +245,10 @@ def _popup(state: OrderState, fed: feed_orders.FedOrder, caller: Caller, policy:
                 means=payment.means,
                 status=PAYMENT_STATUS.number(payment.status),
                 amount=payment.amount,
-                left=payment.left,
+                left=payment.left if payment.status is PaymentStatus.PAID else 0,
                 partial_cancel=yes_no(payment.partial_cancel),
+                closed=yes_no(payment.closed),
+                extra=yes_no(payment.extra),
             )
             for payment in order.payments
         ],
@@ -250,6 +276,7 @@ def _cancellable(state: OrderState, line: Line, gates: Gates, policy_no: str, la
         line_class=LineClass.CANCEL if line.status is LineStatus.CANCELLED else LineClass.ORDER,
         status=line.status,
         policy_no=policy_no,
+        gift=yes_no(line.gift),
         can_cancel=yes_no(cancel.units > 0),
         cancel_reason=_why_not(cancel, language),
         can_change=yes_no(change.units > 0),

@@ -9,10 +9,16 @@ from typing import Any
 from fastapi import Request
 
 from api import wording
+from domain.orders import Means
 from domain.refusals import Refusal
+from gateways.notices import words as notices
 
 DEFAULT = "ko"
 _INDEX = {"ko": 0, "en": 1}
+_WRITTEN = {("ko", "KRW"): "{:,}원"}
+"""Currencies that people write otherwise than the language's locale does; of those without a minor unit."""
+_MONEY = frozenset({"extra", "offered", "balance", "refund", "held", "minimum", "bought"})
+"""Facts of a refusal that are amounts of its `currency`."""
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -38,7 +44,20 @@ def refusal(refusal: Refusal, language: str) -> str:
         facts["status"] = wording.LINE_STATUSES[facts["status"]][_INDEX[language]]
     if facts.get("part") in wording.ORDER_PARTS:
         facts["part"] = wording.ORDER_PARTS[facts["part"]]
+    if isinstance(currency := facts.get("currency"), str):
+        amounts = {name: facts[name] for name in _MONEY & facts.keys() if isinstance(facts[name], int)}
+        facts |= {name: money(amount, currency, language) for name, amount in amounts.items()}
     return fill(words[_INDEX[language]], facts)
+
+
+def money(amount: int, currency: str, language: str) -> str:
+    """`amount`, in minor units of `currency`, as people write it: 12,000원, ₩12,000, $120.00."""
+    written = _WRITTEN.get((language, currency))
+    return written.format(amount) if written else notices.money(amount, currency, language)
+
+
+def means(means: Means, language: str) -> str:
+    return notices.MEANS[language][means]
 
 
 def fault(kind: str, facts: Mapping[str, Any], language: str) -> str:

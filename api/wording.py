@@ -140,9 +140,13 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "주문순번 {line_no}은(는) 그사이 배송이 시작되어 바꿀 수 없습니다.",
         "Line {line_no} has moved on to shipping meanwhile and can't be changed.",
     ),
+    "gift.with_goods": (
+        "주문순번 {line_no}은(는) 사은품이라 따로 취소할 수 없습니다. 조건이 된 상품을 취소하면 함께 취소됩니다.",
+        "Line {line_no} is a gift: it can't be cancelled by itself, and leaves with the goods that it came for.",
+    ),
     "order.unpaid": (
-        "입금 대기 중인 주문은 아직 여기서 취소할 수 없습니다. 고객센터에 문의해 주세요.",
-        "An order that waits for its payment can't be cancelled here yet. Ask the shop.",
+        "입금 대기 중인 주문은 전체 취소만 됩니다. 남은 상품 전체를 선택해 주세요.",
+        "An order that waits for its payment can only be cancelled whole. Select all that is left.",
     ),
     "claim.undecided": (
         "이 주문의 다른 취소(클레임 {claim_no})가 진행 중입니다. 끝난 뒤 다시 시도해 주세요.",
@@ -157,8 +161,14 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "This order can only be cancelled whole, and line {line_no} can't be cancelled. Ask the shop.",
     ),
     "order.rounding": (
-        "할인 단수 때문에 이 수량만은 취소할 수 없습니다. 남은 상품 전체를 선택해 주세요.",
-        "The discounts' rounding leaves no way to cancel these units alone. Select all that is left.",
+        "할인 단수 때문에 주문순번 {line_no}은(는) 이 수량만 취소할 수 없습니다. 남은 {left}개를 모두 선택해 주세요.",
+        "The discounts' rounding leaves no way to cancel these units of line {line_no} alone. Select all {left} left.",
+    ),
+    "coupon.forbids_partial": (
+        "쿠폰 {coupon_no}은(는) 최소 주문금액 {minimum}보다 적게({bought}) 남기는 부분 취소를 허용하지 않습니다."
+        " 수량을 줄이거나 남은 상품 전체를 선택해 주세요.",
+        "Coupon {coupon_no} allows no cancel that leaves less than its minimum of {minimum}; {bought} would be left."
+        " Cancel less, or select all that is left.",
     ),
     # --- quotes and money -------------------------------------------------------------------------------------------
     "quote.forged": (
@@ -182,12 +192,68 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "This quoteToken was used for claim {claim_no}. For another cancel get a new quote.",
     ),
     "payment.extra": (
-        "이 취소에는 추가 결제 {extra} {currency}이(가) 필요하지만 아직 지원되지 않습니다. 고객센터에 문의해 주세요.",
-        "This cancel would need an extra payment of {extra} {currency}, which can't be taken yet. Ask the shop.",
+        "이 취소에는 {extra}의 추가 결제가 필요합니다. addPayWayList에서 결제수단을 골라 addPayInfo로 보내 주세요.",
+        "This cancel needs an extra payment of {extra}. Choose how from addPayWayList and send it as addPayInfo.",
+    ),
+    "payment.needs_quote": (
+        "{extra}의 추가 결제는 먼저 계산(claimCalculateCostFO)을 받고 그 quoteToken과 함께 보내야 합니다.",
+        "An extra payment of {extra} needs a quote: get one from claimCalculateCostFO and send its quoteToken.",
+    ),
+    "payment.not_needed": (
+        "추가 결제가 필요 없는 취소입니다. addPayInfo를 빼고 보내 주세요.",
+        "This cancel needs no extra payment: leave addPayInfo out.",
+    ),
+    "payment.other_amount": (
+        "추가 결제 금액은 {extra}인데 payAmt는 {offered}입니다. addPayAmt와 같은 금액을 보내 주세요.",
+        "The extra payment is {extra}, and payAmt says {offered}. Send the amount of addPayAmt.",
+    ),
+    "payment.means": (
+        "이 결제수단으로는 추가 결제를 할 수 없습니다. addPayWayList에서 골라 주세요.",
+        "An extra payment can't be made by this means. Choose one of addPayWayList.",
+    ),
+    "payment.gateway_missing": (
+        "어느 결제사로 결제할지 gateway를 보내 주세요.",
+        "Say which gateway is to be charged: send gateway.",
+    ),
+    "payment.gateway_unknown": (
+        "이 결제수단을 결제할 수 없는 결제사입니다. addPayWayList에서 골라 주세요.",
+        "This gateway is not possible for this means. Choose one of addPayWayList.",
+    ),
+    "payment.stored_unknown": (
+        "그런 저장 결제수단이 없습니다. addPayWayList의 stPayNo에서 골라 주세요.",
+        "There is no such stored means. Choose a stPayNo of addPayWayList.",
+    ),
+    "payment.token_missing": (
+        "카드로 결제하려면 token이나 stPayNo 중 하나를 보내 주세요.",
+        "To pay through a gateway send its token, or the stPayNo of a stored means.",
+    ),
+    "payment.two_tokens": (
+        "token과 stPayNo 중 하나만 보내 주세요.",
+        "Send token or stPayNo, not both.",
+    ),
+    "payment.token_unneeded": (
+        "이 결제수단에는 token이 필요 없습니다. token을 빼고 보내 주세요.",
+        "This means needs no token: leave it out.",
+    ),
+    "payment.balance": (
+        "잔액({balance})이 추가 결제 금액({extra})보다 적습니다. 다른 결제수단을 골라 주세요.",
+        "The balance of {balance} is less than the extra payment of {extra}. Choose another means.",
+    ),
+    "charge.declined": (
+        "추가 결제가 승인되지 않아 취소가 모두 되돌려졌습니다. 다른 결제수단으로 다시 시도해 주세요.",
+        "The extra payment was declined, and everything was undone. Try again with another means.",
     ),
     "payment.account": (
-        "이 취소에는 환불 계좌가 필요하지만 아직 지원되지 않습니다. 고객센터에 문의해 주세요.",
-        "This cancel would need a refund account, which can't be used yet. Ask the shop.",
+        "이 취소에는 환불 계좌가 필요합니다. rfdBankCd, rfdActnNo, rfdActnDepositorNm을 보내 주세요.",
+        "This cancel needs a refund account: send rfdBankCd, rfdActnNo and rfdActnDepositorNm.",
+    ),
+    "account.incomplete": (
+        "환불 계좌는 은행, 계좌번호, 예금주를 모두 보내야 합니다.",
+        "A refund account has a bank, a number and a holder: send all three.",
+    ),
+    "whatif.staff_only": (
+        "whatIf는 담당자만 보낼 수 있습니다. 빼고 보내 주세요.",
+        "Only staff may ask what if: leave whatIf out.",
     ),
     # --- option changes ---------------------------------------------------------------------------------------------
     "variant.unknown": ("없는 옵션입니다. 다른 옵션을 골라 주세요.", "There is no such option. Choose another."),
@@ -230,6 +296,14 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "배송그룹 {group_no}의 금액이 올바르지 않습니다.",
         "An amount of group {group_no} is not possible.",
     ),
+    "group.collect": (
+        "착불 배송그룹 {group_no}에는 결제한 배송비, 할인, 쿠폰이 없어야 합니다.",
+        "Group {group_no} is collect: the order can't have paid for it, nor a coupon.",
+    ),
+    "group.gifts_only": (
+        "사은품만 있는 배송그룹 {group_no}에는 결제한 배송비, 할인, 쿠폰이 없어야 합니다.",
+        "Group {group_no} holds gifts only: the order can't have paid for shipping it, nor a coupon.",
+    ),
     "line.group_unknown": (
         "주문순번 {line_no}의 배송그룹 {group_no}이(가) deliGrpList에 없습니다.",
         "Line {line_no} names delivery group {group_no}, which is not in deliGrpList.",
@@ -239,9 +313,33 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "Quantity {quantity} of line {line_no} is not possible.",
     ),
     "line.amount": ("주문순번 {line_no}의 금액이 올바르지 않습니다.", "The price of line {line_no} is not possible."),
+    "line.points": (
+        "주문순번 {line_no}의 적립금이 올바르지 않습니다.",
+        "The points of line {line_no} are not possible.",
+    ),
     "line.gift": (
-        "사은품(주문순번 {line_no})은 아직 받을 수 없습니다.",
-        "Gifts (line {line_no}) can't be fed yet.",
+        "주문순번 {line_no}: 사은품만 salePrc가 0이고 조건(giftOfOrdSeq나 giftMinAmt)이 있습니다.",
+        "Line {line_no}: what costs 0 is a gift, and a gift costs 0 and has a condition, giftOfOrdSeq or giftMinAmt.",
+    ),
+    "gift.flag": (
+        "주문순번 {line_no}의 giftYn이 조건과 맞지 않습니다: giftOfOrdSeq나 giftMinAmt가 있으면 Y, 없으면 N입니다.",
+        "giftYn of line {line_no} does not fit: it is Y with giftOfOrdSeq or giftMinAmt, and N without.",
+    ),
+    "gift.two_conditions": (
+        "사은품(주문순번 {line_no})의 조건은 giftOfOrdSeq와 giftMinAmt 중 하나만 보내 주세요.",
+        "Gift {line_no} has two conditions: send giftOfOrdSeq or giftMinAmt, not both.",
+    ),
+    "gift.minimum": (
+        "사은품(주문순번 {line_no})의 giftMinAmt는 0보다 커야 합니다.",
+        "giftMinAmt of gift {line_no} must be more than 0.",
+    ),
+    "gift.line_unknown": (
+        "사은품(주문순번 {line_no})이 가리키는 상품(주문순번 {gift_of})이 이 주문에 없거나 사은품입니다.",
+        "Gift {line_no} comes with line {gift_of}, which the order does not have or which is a gift itself.",
+    ),
+    "gift.points": (
+        "사은품(주문순번 {line_no})에는 적립금이 없어야 합니다.",
+        "Gift {line_no} can't have brought points.",
     ),
     "line.cancelled": (
         "주문순번 {line_no}: 취소 상태는 클레임으로만 생깁니다.",
@@ -257,8 +355,12 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "An amount of coupon {coupon_no} is not possible.",
     ),
     "coupon.kind": (
-        "쿠폰 {coupon_no}의 종류({promotion})는 아직 받을 수 없습니다.",
-        "Coupon {coupon_no} is of a kind that can't be fed here yet: {promotion}.",
+        "쿠폰 {coupon_no}({promotion})은 상품 쿠폰이 아닙니다. 배송비 쿠폰은 deliGrpList의 cpnNo로 보내 주세요.",
+        "Coupon {coupon_no} is no coupon on goods but {promotion}: name a shipping coupon in deliGrpList, as cpnNo.",
+    ),
+    "coupon.below_minimum": (
+        "쿠폰 {coupon_no}: blwMinCd는 장바구니 쿠폰에만 보낼 수 있습니다.",
+        "Coupon {coupon_no}: only a basket coupon has blwMinCd.",
     ),
     "coupon.used_elsewhere": (
         "쿠폰 {coupon_no}은(는) 다른 주문에 사용된 쿠폰입니다.",
@@ -282,21 +384,29 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "Claim {claim_no} gave coupon {coupon_no} back: it can't be set back to order {order_no}.",
     ),
     "stored_means.repeated": (
-        "등록 결제수단 {stored_no}이(가) 두 번 들어 있습니다.",
+        "저장 결제수단 {stored_no}이(가) 두 번 들어 있습니다.",
         "Stored means {stored_no} is named twice.",
     ),
     "stored_means.own": (
-        "등록 결제수단 {stored_no}: 자체 결제수단({means})은 등록할 수 없습니다.",
+        "저장 결제수단 {stored_no}: 자체 결제수단({means})은 등록할 수 없습니다.",
         "Stored means {stored_no} is {means}, a credit of the shop's own, which no gateway stores.",
     ),
     "stored_means.token": (
-        "등록 결제수단 {stored_no}에는 token이 필요합니다.",
+        "저장 결제수단 {stored_no}에는 token이 필요합니다.",
         "Stored means {stored_no} needs its token: none is stored yet.",
     ),
     "payment.repeated": ("결제 {payment_no}이(가) 두 번 들어 있습니다.", "Payment {payment_no} is named twice."),
     "payment.amount": (
         "결제 {payment_no}의 금액이 올바르지 않습니다.",
         "The amount of payment {payment_no} is not possible.",
+    ),
+    "payment.expiry": (
+        "결제 {payment_no}: expDtm은 마일리지에만 보낼 수 있습니다.",
+        "Payment {payment_no}: only mileage has expDtm.",
+    ),
+    "payment.tax": (
+        "결제 {payment_no}의 taxFreeAmt와 vatAmt의 합이 payAmt보다 클 수 없습니다.",
+        "taxFreeAmt and vatAmt of payment {payment_no} can't be more than its payAmt.",
     ),
     "payment.gateway": (
         "결제 {payment_no}에는 gateway와 pgTid가 필요합니다(자체 결제수단에는 없어야 합니다).",
@@ -372,12 +482,16 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "To settle, send as evidence the bank's or the gateway's own reference.",
     ),
     "evidence.taken": (
-        "이 거래번호는 다른 환불의 것입니다. 이 환불의 거래번호를 보내 주세요.",
-        "This reference belongs to another refund. Send the one of this refund.",
+        "이 거래번호는 다른 환불이나 결제의 것입니다. 이 건의 거래번호를 보내 주세요.",
+        "This reference belongs to another refund or payment. Send the one of this.",
     ),
     "evidence.not_found": (
-        "결제사에 이 거래번호의 환불이 없습니다. 결과를 모르는 동안에는 결제사의 거래번호만 됩니다.",
-        "The gateway shows no such refund. While the outcome is unknown only its own reference will do.",
+        "결제사에 이 거래번호의 환불이나 결제가 없습니다. 결과를 모르는 동안에는 결제사의 거래번호만 됩니다.",
+        "The gateway shows no such refund or charge. While the outcome is unknown only its own reference will do.",
+    ),
+    "evidence.unseen": (
+        "결제사가 응답하지 않아 이 거래번호를 확인할 수 없습니다. 나중에 다시 시도해 주세요.",
+        "The gateway does not answer, and a charge must be seen there. Try again later.",
     ),
     "service.parts_away": (
         "서비스의 일부가 응답하지 않습니다. payload를 확인해 주세요.",
@@ -392,10 +506,6 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "It was stopped by the shop, and everything was undone.",
     ),
     "change.undone": ("옵션 변경이 되돌려졌습니다.", "The option change was undone."),
-    "payment.not_needed": (
-        "추가 결제가 필요 없는 취소입니다. addPayInfo를 빼고 보내 주세요.",
-        "This cancel needs no extra payment: leave addPayInfo out.",
-    ),
     "command.final": (
         "클레임 {claim_no}은(는) 끝났습니다.",
         "Claim {claim_no} is final.",
@@ -457,9 +567,83 @@ COST_RULES: Mapping[str, tuple[str, str]] = {
         "What is left misses the minimum for free shipping",
     ),
     "group_cancelled": ("배송그룹 전체 취소로 돌려받는 배송비", "Shipping given back: its group is wholly cancelled"),
+    "remote_surcharge": (
+        "배송그룹 전체 취소로 돌려받는 도서산간 추가 배송비",
+        "The remote area's surcharge given back: its group is wholly cancelled",
+    ),
+    "gift": ("상품과 함께 취소되는 사은품", "A gift, cancelled with the goods that it came for"),
+    "waiting_payment": ("입금되지 않은 금액", "What was never paid"),
 }
 
 EARLIER_FEE_RETURNED = ("이전 취소에서 부과된 배송비 반환", "Shipping that an earlier cancel charged, given back")
+
+EXPLANATIONS: Mapping[str, tuple[str, str]] = {
+    "units": ("{price} × {quantity}개", "{price} × {quantity}"),
+    "coupon_share": (
+        "쿠폰 할인 {share} 중 취소하는 수량({ordered}개 중 {quantity}개)의 몫 {amount} 차감",
+        "{amount} of the coupon's {share} is the share of the units cancelled ({quantity} of {ordered})",
+    ),
+    "coupon_minimum": (
+        "쿠폰 최소 주문금액 {minimum} 미달({bought}): 남은 상품의 할인 {amount} 회수",
+        "The coupon's minimum of {minimum} is missed ({bought}): the rest loses its discount of {amount}",
+    ),
+    "shipping_threshold": (
+        "무료배송 기준 {free_from} 미달({bought}, {missing} 부족): 배송비 {fee} 부과",
+        "The minimum of {free_from} for free shipping is missed ({bought}, {missing} short): the fee is {fee}",
+    ),
+    "fee_returned": (
+        "배송그룹 전체 취소: 이전 취소에서 부과된 배송비 {charged} 반환",
+        "Nothing is left of the delivery group: the fee of {charged} that an earlier cancel charged is given back",
+    ),
+    "group_cancelled": (
+        "배송그룹 전체 취소: 결제한 배송비 {fee_paid} 반환",
+        "Nothing is left of the delivery group: the {fee_paid} paid for shipping is given back",
+    ),
+    "remote_surcharge": (
+        "배송그룹 전체 취소: 도서산간 추가 배송비 {surcharge} 반환",
+        "Nothing is left of the delivery group: the remote area's surcharge of {surcharge} is given back",
+    ),
+    "gift_minimum": (
+        "사은품 기준 금액 {minimum} 미달({bought}): 사은품 {quantity}개 함께 취소",
+        "The gift's minimum of {minimum} is missed ({bought}): it is cancelled too ({quantity})",
+    ),
+    "gift_of": (
+        "주문순번 {gift_of}이(가) 모두 취소됨: 사은품 {quantity}개 함께 취소",
+        "Nothing is left of line {gift_of}, which the gift came with: it is cancelled too ({quantity})",
+    ),
+    "gift": (
+        "남은 상품이 없음: 사은품 {quantity}개 함께 취소",
+        "Nothing is left of the order: its gift is cancelled too ({quantity})",
+    ),
+    "waiting_payment": (
+        "입금되지 않은 {waiting} 제외: 받지 않은 금액은 돌려주지 않음",
+        "{waiting} was never paid, and is not given back",
+    ),
+}
+"""Why an amount is what it is, by rule, filled with the numbers that the rule went by."""
+
+LEG_EXPLANATIONS: Mapping[str, tuple[str, str]] = {
+    "external_first": (
+        "결제 {payment_no}({means})에 {amount} 환불: 외부 결제수단 먼저, 그다음 상품권·예치금·마일리지",
+        "{amount} to payment {payment_no} ({means}): what came from outside first, then gift card, deposit, mileage",
+    ),
+    "proportional": (
+        "결제 {payment_no}({means})에 {amount} 환불: 결제별로 남은 금액에 비례",
+        "{amount} to payment {payment_no} ({means}): in proportion to what is left on each payment",
+    ),
+    "sequence": (
+        "결제 {payment_no}({means})에 {amount} 환불: 쇼핑몰이 정한 결제수단 순서",
+        "{amount} to payment {payment_no} ({means}): in the shop's order of means",
+    ),
+}
+"""Why a refund goes to a payment, by the policy's allocation; `LEG_NOTES` follow where they apply."""
+
+LEG_NOTES: Mapping[str, tuple[str, str]] = {
+    "cap": (" (이 결제수단의 한도 {cap})", " (this means is capped at {cap})"),
+    "days": (" (만료되었던 마일리지: {days}일 동안 유효)", " (it had expired: valid for {days} days)"),
+    "tax_free": (" (면세 {tax_free})", " (tax-free {tax_free})"),
+    "vat": (" (부가세 {vat})", " (VAT {vat})"),
+}
 
 COUPON_CAUSES: Mapping[str, tuple[str, str]] = {
     "nothing_left": ("할인받은 상품이 모두 취소됨", "Nothing that it discounted is left"),
@@ -467,7 +651,12 @@ COUPON_CAUSES: Mapping[str, tuple[str, str]] = {
     "in_use": ("남은 상품에 계속 적용됨", "Still used by what is left"),
 }
 
-EXPIRED_NOT_RESTORED = ("만료되어 돌려받지 못함", "Expired: it does not come back")
+COUPON_RETURNS: Mapping[str, tuple[str, str]] = {
+    "restore": ("사용하지 않은 쿠폰으로 돌아옴", "It comes back unused"),
+    "extend": ("만료되어 {days}일 동안 유효하게 돌아옴", "It had expired, and comes back valid for {days} days"),
+    "reissue": ("새 쿠폰으로 다시 발급됨({days}일 동안 유효)", "A new one is issued for it, valid for {days} days"),
+    "forfeit": ("만료되어 돌려받지 못함", "Expired: it does not come back"),
+}
 
 LINE_STATUSES: Mapping[str, tuple[str, str]] = {
     "awaiting_deposit": ("입금 대기", "awaiting payment"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from rich import box
 from rich.table import Table
 
@@ -44,6 +46,19 @@ def make(measured: Measured) -> Table:
     _row(table, "workflow tasks (at most 5)", many.workflow_tasks, one.workflow_tasks)
     _row(table, "history events (at most 40)", many.history_events, one.history_events)
     _row(table, "history bytes (at most 16 384 for one line)", many.history_bytes, one.history_bytes)
+
+    _section(table, "Growth: a quote with gifts, coupons and points, beside one of fewer lines")
+    for less, more in pairwise(measured.growing):
+        # Twice the lines may take twice the time, and no more.
+        budget = f"≤ {more.lines // less.lines}" if less.lines > 1 else ""
+        _row(table, f"{more.lines} lines beside {less.lines}, ms", more.quote_ms, less.quote_ms, budget)
+    for less, more in pairwise(measured.growing):
+        statements = more.quote_sql.statements, less.quote_sql.statements
+        _row(table, f"{more.lines} lines beside {less.lines}, SQL statements", *statements, "1")
+    # One line alone has no gift, so its claim does less.
+    _, fewest, *_, most = measured.growing
+    statements = most.claim_sql.statements, fewest.claim_sql.statements
+    _row(table, f"its claim, {most.lines} lines beside {fewest.lines}, SQL statements", *statements, "1")
     return table
 
 

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
+from api.codes import MEANS, PAYMENT_STATUS
 from api.tokens import Role
 from cli.causes import MONEY_FINDINGS
+from cli.differences import print_differences
 from cli.output import BAD, GOOD, fields, heading, line, moment, money, table
 from cli.service import Service
 from cli.session import converse
 from cli.stuck import show_finding
 from settings import Settings
 
-_BOOKS = (
-    ("Paid", "paidAmt"),
-    ("Extra paid", "addPayAmt"),
+_TAKEN = (("Paid", "paidAmt"), ("Extra paid", "addPayAmt"))
+_KEPT = (
     ("Refunded", "rfdAmt"),
     ("Due", "dueAmt"),
     ("Goods still bought", "boughtAmt"),
     ("Fees kept", "feeAmt"),
 )
+"""Both sides of an order's books; they sum to the same."""
 
 
 def audit(order_no: Annotated[str | None, typer.Argument(metavar="[ORDER_NO]")] = None) -> None:
-    """Audit one order: its books and every movement. Without a number: every order whose money does not add up.
+    """Audit one order: its books and every movement. Without a number: what of any order does not add up.
 
     The exit code is 1 when something does not add up.
     """
@@ -43,17 +47,27 @@ def audit(order_no: Annotated[str | None, typer.Argument(metavar="[ORDER_NO]")] 
 
 async def _audit_all(service: Service, timezone: str) -> bool:
     found = await service.get("/v1/audit", size=1000)
-    unbalanced = found["unbalancedList"]
-    # Unbalanced orders are reckoned now, which is newer than what the sweeper says of the same.
+    wrong = list(found["diffList"])
+    after = found["nextAfter"]
+    while after is not None:
+        page = await service.get("/v1/audit", size=1000, after=after)
+        wrong += page["diffList"]
+        after = page["nextAfter"]
+    # What is reckoned now is newer than what the sweeper says of the same.
     findings = [one for one in found["findingList"] if one["kind"] in MONEY_FINDINGS]
-    for books in unbalanced:
-        _print_books(books)
+    for order_no, rows in groupby(wrong, key=itemgetter("ordNo")):
+        heading(f"Order {order_no}")
+        print_differences(list(rows))
     for finding in findings:
         show_finding(finding, timezone)
-    if not unbalanced and not findings:
+    if not wrong and not findings:
         line("The money of every order adds up.", style=GOOD)
         return True
-    line(f"\nOrders that do not add up: {len(unbalanced)}. Findings about money: {len(findings)}.", style=BAD)
+    orders = len({one["ordNo"] for one in wrong})
+    line(
+        f"\nSums that do not come out: {len(wrong)}, of {orders} orders. Findings about money: {len(findings)}.",
+        style=BAD,
+    )
     return False
 
 
@@ -64,16 +78,26 @@ async def _audit_order(service: Service, order_no: str, timezone: str) -> bool:
     return bool(found["balancedYn"] == "Y")
 
 
-def _print_books(books: Mapping[str, Any]) -> None:
-    """Paid + extra paid = refunded + due + goods still bought + fees kept."""
-    heading(f"Order {books['ordNo']}")
-    currency = books["currency"]
-    amounts = books["conservation"]
-    fields([(name, money(amounts[key], currency)) for name, key in _BOOKS])
-    if books["balancedYn"] == "Y":
+def _print_books(audit: Mapping[str, Any]) -> None:
+    """Paid + extra paid = refunded + due + goods still bought + fees kept; and whatever does not add up."""
+    heading(f"Order {audit['ordNo']}")
+    currency, amounts = audit["currency"], audit["conservation"]
+    sides = (("Money taken", _TAKEN), ("Where it is", _KEPT))
+    fields(
+        [
+            pair
+            for name, side in sides
+            for pair in (
+                *((label, money(amounts[key], currency)) for label, key in side),
+                (name, money(sum(amounts[key] for _, key in side), currency)),
+            )
+        ]
+    )
+    if audit["balancedYn"] == "Y":
         line("It adds up.", style=GOOD)
     else:
-        line(f"It does not add up: {money(books['diffAmt'], currency)} are missing or too much.", style=BAD)
+        line(f"It does not add up: {len(audit['diffList'])} of its sums do not come out.", style=BAD)
+        print_differences(audit["diffList"])
 
 
 def _print_movements(found: Mapping[str, Any], timezone: str) -> None:
@@ -84,7 +108,25 @@ def _print_movements(found: Mapping[str, Any], timezone: str) -> None:
         return moment(time, timezone)
 
     _section(
-        "Refunds",
+        "Money in",
+        ("Payment", "Means", ">Amount", "Status", ">Returned or planned", ""),
+        found["payList"],
+        lambda one: (
+            *(one["payNo"], _means(one), amount(one["payAmt"]), PAYMENT_STATUS.word(one["payStatCd"]).value),
+            *(amount(one["rfdAmt"]), _what_became(one)),
+        ),
+    )
+    _section(
+        "Extra payments",
+        ("Claim", "Means", ">Amount", "State", "Payment", "Reference", "At"),
+        found["addPayList"],
+        lambda one: (
+            *(one["claimNo"], _means(one), amount(one["payAmt"]), one["addPayStat"], one["payNo"]),
+            *(one["pgTid"], at(one["dtm"])),
+        ),
+    )
+    _section(
+        "Money out",
         ("Claim", "Payment", ">Amount", "State", "Settled by", "Reference", "At"),
         found["rfdList"],
         lambda leg: (
@@ -100,16 +142,29 @@ def _print_movements(found: Mapping[str, Any], timezone: str) -> None:
     )
     _section(
         "Coupons",
-        ("Claim", "Kind", "Coupon", "At"),
+        ("Claim", "Kind", "Coupon", "New coupon", "At"),
         found["cpnList"],
-        lambda one: (one["claimNo"], one["kind"], one["cpnNo"], at(one["dtm"])),
+        lambda one: (one["claimNo"], one["kind"], one["cpnNo"], one["newCpnNo"], at(one["dtm"])),
     )
     _section(
-        "Mileage and deposit",
-        ("Claim", "Kind", "Member", ">Amount", "At"),
+        "Mileage, deposit and points",
+        ("Claim", "Kind", "Member", ">Amount", ">Owed", "At"),
         found["creditList"],
-        lambda one: (one["claimNo"], one["kind"], one["mbrNo"], amount(one["amt"]), at(one["dtm"])),
+        lambda one: (
+            *(one["claimNo"], one["kind"], one["mbrNo"], amount(one["amt"])),
+            *(f"{one['owedAmt']:,}" if one["owedAmt"] else "", at(one["dtm"])),
+        ),
     )
+
+
+def _means(entry: Mapping[str, Any]) -> str:
+    return MEANS.word(entry["payWayCd"]).value.replace("_", " ")
+
+
+def _what_became(payment: Mapping[str, Any]) -> str:
+    if payment["addPayYn"] == "Y":
+        return "taken by a claim"
+    return "closed by a claim" if payment["clsYn"] == "Y" else ""
 
 
 def _section(

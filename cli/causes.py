@@ -32,9 +32,10 @@ FINDINGS: Mapping[str, str] = {
     "quiet": "The claim has not moved for long, and is neither parked nor pending: look at its workflow.",
     "sent_of_final": "A refund was sent of a claim that has ended, and its outcome is not known.",
     "late_refund": "The gateway refunded after the claim was undone or settled by hand: money to claim back.",
-    "conservation": "The order's money does not add up.",
+    "late_charge": "The gateway took an extra payment after the claim was undone: money to give back.",
+    "conservation": "Sums of the order do not come out: `claims audit` reckons them anew.",
 }
 """By kind of finding; the sweeper keeps them up to date."""
 
-MONEY_FINDINGS = frozenset({"sent_of_final", "late_refund"})
+MONEY_FINDINGS = frozenset({"sent_of_final", "late_refund", "late_charge"})
 """Those about money that an order's books do not show."""

@@ -10,6 +10,7 @@ from cli.audit import audit
 from cli.demo.command import demo
 from cli.feed import feed
 from cli.output import ERR
+from cli.policy import policy
 from cli.resolve import resolve, resume
 from cli.serve import api, worker
 from cli.setup import setup
@@ -46,6 +47,7 @@ app.command()(demo)
 app.command()(worker)
 app.command()(api)
 app.command()(setup)
+app.command()(policy)
 app.command()(token)
 app.command()(feed)
 app.command()(show)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import typer
-from babel.numbers import get_currency_precision
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from domain import currencies
 
 OUT = Console(soft_wrap=True, highlight=False)
 ERR = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -89,8 +89,7 @@ def _padded(text: str, width: int, *, right: bool = False) -> str:
 
 def money(amount: int, currency: str) -> str:
     """``107,000 KRW``; `amount` in the currency's minor units."""
-    digits = get_currency_precision(currency)
-    return f"{Decimal(amount).scaleb(-digits):,.{digits}f} {currency}"
+    return f"{currencies.to_major(amount, currency):,} {currency}"
 
 
 def moment(told: str | None, timezone: str) -> str:

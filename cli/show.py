@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from api.tokens import Role
+from cli import explaining
 from cli.output import fail, fields, heading, moment, money, table
 from cli.parked import show_parkings
 from cli.service import Service
@@ -28,6 +29,8 @@ def show(claim_no: Annotated[str, typer.Argument(metavar="CLAIM_NO")]) -> None:
         _print_head(claim, found, settings.timezone)
         _print_goods(claim)
         _print_money(claim, audit, settings.timezone)
+        _print_extra_payment(claim)
+        _print_points(claim)
         _print_coupons(claim, settings.timezone)
         heading("Steps")
         table(
@@ -74,6 +77,7 @@ def _print_head(claim: Mapping[str, Any], found: Mapping[str, Any], timezone: st
             ("Status", claim["claimStatCd"]),
             *refusal,
             ("At fault", claim["fault"].lower()),
+            ("Policy", claim["policyVer"] or "none: older than policies"),
             ("Opened", moment(claim["claimDtm"], timezone)),
             ("Closed", moment(claim["claimCmplDtm"], timezone)),
             ("Web UI", found["workflowUrl"]),
@@ -86,10 +90,14 @@ def _print_goods(claim: Mapping[str, Any]) -> None:
     table(
         ("Line", "Goods", "Option", ">Units", ">Price"),
         [
-            (str(goods["ordSeq"]), goods["goodsNm"], _option(goods), str(goods["claimQty"]), _price(goods, claim))
+            (str(goods["ordSeq"]), _name(goods), _option(goods), str(goods["claimQty"]), _price(goods, claim))
             for goods in claim["claimGoodsList"]
         ],
     )
+
+
+def _name(goods: Mapping[str, Any]) -> str:
+    return f"{goods['goodsNm']} (a gift, left with the goods)" if goods["giftYn"] == "Y" else str(goods["goodsNm"])
 
 
 def _option(goods: Mapping[str, Any]) -> str:
@@ -103,24 +111,18 @@ def _price(goods: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
 def _print_money(claim: Mapping[str, Any], audit: Mapping[str, Any], timezone: str) -> None:
     heading("Money")
     currency = claim["currency"]
-    table(
-        ("Why", "Line", "Group", "Coupon", ">Effect on the refund"),
-        [
-            (
-                row["costRuleCd"],
-                str(row["ordSeq"] or ""),
-                row["deliGrpNo"] or "",
-                row["cpnNo"] or "",
-                money(row["costAmt"], currency),
-            )
-            for row in claim["costRowList"]
-        ],
-    )
+    table(explaining.COLUMNS, explaining.amounts(claim))
     undone = claim["claimStatCd"] == "REJECTED"
     sums = [("Refund planned, now void" if undone else "Refund", money(claim["totRfdAmt"], currency))]
     if claim["addPayAmt"]:
         sums.append(("Extra payment", money(claim["addPayAmt"], currency)))
+    if claim["clsPayNoList"]:
+        sums.append(("Payments that nobody has to make", ", ".join(claim["clsPayNoList"])))
     fields(sums)
+    divided = explaining.refunds(claim)
+    if divided:
+        heading("Refunds")
+    table(explaining.COLUMNS, divided)
     table(
         ("Payment", ">Refund", "State", "Settled by", "Reference", "At"),
         [
@@ -138,14 +140,49 @@ def _print_money(claim: Mapping[str, Any], audit: Mapping[str, Any], timezone: s
     )
 
 
+def _print_extra_payment(claim: Mapping[str, Any]) -> None:
+    if extra := claim["addPayInfo"]:
+        heading("Extra payment")
+        fields(
+            [
+                ("Amount", money(extra["payAmt"], claim["currency"])),
+                ("By", f"stored means {extra['stPayNo']}" if extra["stPayNo"] else extra["gateway"] or "own balance"),
+                ("State", extra["addPayStat"]),
+                ("Became payment", extra["payNo"] or "-"),
+            ]
+        )
+
+
+def _print_points(claim: Mapping[str, Any]) -> None:
+    """Earned points that go with the goods; no part of the money."""
+    if not claim["pointList"]:
+        return
+    heading("Earned points")
+    taken, owed = claim["pntTakenAmt"], claim["pntOwedAmt"]
+    fields(
+        [
+            ("Go with the goods", str(explaining.points(claim["pointList"]))),
+            ("Taken off the mileage", "not yet" if taken is None else str(taken)),
+            ("Still owed", "-" if owed is None else str(owed)),
+        ]
+    )
+
+
 def _print_coupons(claim: Mapping[str, Any], timezone: str) -> None:
     if not claim["rfdFcstCpnList"] or claim["claimStatCd"] == "REJECTED":
         return
     heading("Coupons due back")
     table(
-        ("Coupon", "Name", "Back", "Valid until"),
+        ("Coupon", "Name", "How", "Back", "As", "Valid until"),
         [
-            (coupon["cpnNo"], coupon["cpnNm"] or "", coupon["restoreCmplYn"], moment(coupon["expDtm"], timezone))
+            (
+                coupon["cpnNo"],
+                coupon["cpnNm"] or "",
+                coupon["rtnCd"],
+                coupon["restoreCmplYn"],
+                coupon["newCpnNo"] or coupon["cpnNo"],
+                moment(coupon["newExpDtm"] if coupon["newCpnNo"] else coupon["expDtm"], timezone),
+            )
             for coupon in claim["rfdFcstCpnList"]
         ],
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from api.tokens import Role
 from cli.causes import FINDINGS
+from cli.differences import print_differences
 from cli.output import fields, heading, line, moment
 from cli.parked import show_parkings
 from cli.service import Service
@@ -42,16 +43,19 @@ async def _parked(service: Service) -> AsyncIterator[Mapping[str, Any]]:
 
 
 def show_finding(finding: Mapping[str, Any], timezone: str) -> None:
-    """Print one finding of the sweeper."""
+    """Print one finding of the sweeper; sums that do not come out as a table."""
     kind = finding["kind"]
+    detail = dict(finding["detail"])
+    wrong = [{**row, "claimNo": row["claim_no"], "diff": row["difference"]} for row in detail.pop("differences", [])]
     heading(f"Found by the sweeper: {kind}")
     fields(
         [
             ("What", FINDINGS.get(kind, "")),
             ("Order", finding["ordNo"] or "-"),
             ("Claim", finding["claimNo"] or "-"),
-            ("Detail", json.dumps(finding["detail"], ensure_ascii=False)),
+            *([("Detail", json.dumps(detail, ensure_ascii=False))] if detail else []),
             ("Found", moment(finding["foundDtm"], timezone)),
             ("Last seen", moment(finding["seenDtm"], timezone)),
         ]
     )
+    print_differences(wrong)

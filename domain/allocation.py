@@ -12,9 +12,6 @@ from domain.costs import PlannedLeg
 from domain.orders import OWN_MEANS, Held, Means, Payment, PaymentStatus
 from domain.policy import Allocation, ExpiredMileage, RefundPolicy
 
-GREATEST = 10**18
-"""More than any order is worth: the room of a means without a cap."""
-
 
 def share_of_first(amount: int, units: int, quantity: int) -> int:
     """The part of a line's `amount` that falls on its first `units` of `quantity`: exact, rounded half up once.
@@ -50,15 +47,16 @@ def spread(
     the payments still hold: a defect in the amounts, never a rule.
     """
     ordered = _in_order_of_refund(payments, policy)
-    parts = _first_parts(amount, ordered, policy)
-    for capped in (True, False):
-        _fill(amount, ordered, parts, policy, capped=capped)
+    parts = {payment.payment_no: 0 for payment in ordered}
+    give = _in_proportion if policy.allocation is Allocation.PROPORTIONAL else _in_order
+    give(amount, ordered, parts, policy.caps)
+    give(amount, ordered, parts, {})  # what the caps leave over: they never keep anything back
     rest = amount - sum(parts.values())
     if rest > 0:
         raise ValueError(f"{rest} of a refund of {amount} is more than the payments hold")
     legs: list[PlannedLeg] = []
     for payment in ordered:
-        if part := parts.get(payment.payment_no, 0):
+        if part := parts[payment.payment_no]:
             leg = _leg(payment, part, tax_free, policy, at)
             tax_free -= leg.tax_free or 0
             legs.append(leg)
@@ -74,42 +72,40 @@ def _in_order_of_refund(payments: Sequence[Payment], policy: RefundPolicy) -> li
     return external + own
 
 
-def _first_parts(amount: int, payments: Sequence[Payment], policy: RefundPolicy) -> dict[str, int]:
-    """By payment number, what each gets before the order of payments decides about the rest."""
-    held = sum(payment.left for payment in payments)
-    if policy.allocation is not Allocation.PROPORTIONAL or not held:
-        return {}
-    # The running total is rounded, half up, so that the parts sum to the amount and none is above what is left.
-    parts: dict[str, int] = {}
-    before = 0
+def _in_order(amount: int, payments: Sequence[Payment], parts: dict[str, int], caps: Mapping[Means, int]) -> None:
+    """Adds to `parts`, by payment number, what is missing of `amount`: to one payment after the other."""
     for payment in payments:
-        upto = before + payment.left
-        part = share_of_first(min(amount, held), upto, held) - share_of_first(min(amount, held), before, held)
-        parts[payment.payment_no] = min(part, _room(payment.means, payments, parts, policy))
-        before = upto
-    return parts
+        more = min(amount - sum(parts.values()), _room(payment, payments, parts, caps))
+        parts[payment.payment_no] += more
 
 
-def _fill(
-    amount: int, payments: Sequence[Payment], parts: dict[str, int], policy: RefundPolicy, *, capped: bool
-) -> None:
-    """Gives the rest to the payments in their order, at first within the caps."""
-    for payment in payments:
-        given = parts.get(payment.payment_no, 0)
-        more = min(amount - sum(parts.values()), payment.left - given)
-        if capped:
-            more = min(more, _room(payment.means, payments, parts, policy))
-        if more > 0:
-            parts[payment.payment_no] = given + more
+def _in_proportion(amount: int, payments: Sequence[Payment], parts: dict[str, int], caps: Mapping[Means, int]) -> None:
+    """As `_in_order`, but to all payments alike, in proportion to what is left on each.
+
+    What a cap keeps from a means is divided among the others in the same way, until nothing is missing or no payment
+    can take more. Every round but the last exhausts a cap, so there are few.
+    """
+    while rest := amount - sum(parts.values()):
+        takers = [payment for payment in payments if _room(payment, payments, parts, caps)]
+        left = [payment.left - parts[payment.payment_no] for payment in takers]
+        held = sum(left)
+        if not held:
+            return
+        rest, before = min(rest, held), 0
+        for payment, more in zip(takers, left, strict=True):
+            # The running total is rounded, half up: so the parts sum to the rest, and none is above what is left.
+            part = share_of_first(rest, before + more, held) - share_of_first(rest, before, held)
+            parts[payment.payment_no] += min(part, _room(payment, payments, parts, caps))
+            before += more
 
 
-def _room(means: Means, payments: Sequence[Payment], parts: Mapping[str, int], policy: RefundPolicy) -> int:
-    """What the cap of a means leaves it."""
-    cap = policy.caps.get(means)
-    if cap is None:
-        return GREATEST
-    used = sum(parts.get(payment.payment_no, 0) for payment in payments if payment.means is means)
-    return max(cap - used, 0)
+def _room(payment: Payment, payments: Sequence[Payment], parts: Mapping[str, int], caps: Mapping[Means, int]) -> int:
+    """How much more a payment can take: what is left on it, within the cap that its means has together."""
+    room = payment.left - parts[payment.payment_no]
+    if payment.means not in caps:
+        return room
+    used = sum(parts[other.payment_no] for other in payments if other.means is payment.means)
+    return min(room, max(caps[payment.means] - used, 0))
 
 
 def _leg(payment: Payment, part: int, tax_free: int, policy: RefundPolicy, at: datetime | None) -> PlannedLeg:

@@ -47,7 +47,7 @@ def _settle(situation: Situation, benefit: Benefit) -> Settled:
         if benefit.coupon_no in situation.freed_before:
             return Settled(forfeited)
         return Settled(forfeited, (freed(situation, benefit.coupon_no, benefit.promotion, CouponCause.NOTHING_LEFT),))
-    if not _held_to_minimum(situation, benefit):
+    if not _held_to_minimum(situation, benefit, touched):
         return Settled(forfeited)
     bought = situation.bought_after(benefit.shares)
     if bought >= benefit.minimum:
@@ -121,11 +121,19 @@ def _taken_back(situation: Situation, benefit: Benefit, bought: int) -> tuple[Co
 
 
 def _discounts_something(situation: Situation, benefit: Benefit) -> bool:
-    """Whether units are left that this coupon made cheaper. A line listed with a share of 0 was not."""
-    discounted = [line_no for line_no, share in benefit.shares.items() if share] or list(benefit.shares)
+    """Whether units are left that this coupon made cheaper. A line listed with a share of 0 was not.
+
+    A coupon that took nothing off stands for its goods; one that lists gifts alone for these. So a gift that was
+    shipped keeps no coupon on goods that are all cancelled.
+    """
+    discounted = [line_no for line_no, share in benefit.shares.items() if share]
+    if not discounted:
+        discounted = [line_no for line_no in benefit.shares if not situation.lines[line_no].line.gift]
+    discounted = discounted or list(benefit.shares)
     return any(situation.lines[line_no].left for line_no in discounted)
 
 
-def _held_to_minimum(situation: Situation, benefit: Benefit) -> bool:
-    """Only basket coupons are held to their minimum after purchase, and only at the customer's fault."""
-    return benefit.promotion is Promotion.BASKET and situation.fault is Fault.CUSTOMER
+def _held_to_minimum(situation: Situation, benefit: Benefit, touched: Iterable[int]) -> bool:
+    """Only basket coupons are held to their minimum after purchase, and only where the customer cancels their goods."""
+    goods = any(not situation.lines[line_no].line.gift for line_no in touched)
+    return benefit.promotion is Promotion.BASKET and situation.fault is Fault.CUSTOMER and goods

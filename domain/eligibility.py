@@ -184,9 +184,7 @@ def check_payable(costs: Costs, *, payment: int | None, quoted: bool, account: b
     """
     if payment is not None and payment != costs.extra:
         reason = "payment.other_amount" if costs.extra else "payment.not_needed"
-        raise Refusal(
-            Code.BAD_VALUE, reason, field="addPayInfo", offered=payment, extra=costs.extra, currency=costs.currency
-        )
+        raise Refusal(Code.BAD_VALUE, reason, offered=payment, extra=costs.extra, currency=costs.currency)
     if costs.extra > 0 and payment is None:
         raise Refusal(Code.PAYMENT_NEEDED, "payment.extra", extra=costs.extra, currency=costs.currency)
     if costs.extra > 0 and not quoted:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from functools import cache
 
-from babel.numbers import list_currencies
-
+from domain import currencies
 from domain.orders import Benefit, DeliveryGroup, Line, LineStatus, Means, Order, Payment, PaymentStatus, Promotion
 from domain.refusals import Code, Refusal
 
@@ -24,8 +22,9 @@ def check_order(order: Order) -> None:
     for line in order.lines:
         _check_line(line)
         _check_gift(order, line)
+    with_goods = {line.group_no for line in order.lines if not line.gift}
     for group in order.groups:
-        _check_group(order, group)
+        _check_group(group, goods=group.group_no in with_goods)
     for benefit in order.benefits:
         _check_benefit(order, benefit)
     _check_shares(order)
@@ -40,13 +39,8 @@ def _refuse(reason: str, **facts: str | int | None) -> Refusal:
     return Refusal(Code.BAD_VALUE, reason, **facts)
 
 
-@cache
-def _currencies() -> frozenset[str]:
-    return frozenset(list_currencies())
-
-
 def _check_currency(order: Order) -> None:
-    if order.currency not in _currencies():
+    if not currencies.known(order.currency):
         raise _refuse("order.currency_unknown", currency=order.currency)
 
 
@@ -133,11 +127,12 @@ def _check_gift(order: Order, line: Line) -> None:
         raise _refuse("gift.points", line_no=line.line_no)
 
 
-def _check_group(order: Order, group: DeliveryGroup) -> None:
+def _check_group(group: DeliveryGroup, *, goods: bool) -> None:
+    """Shipping goes back with the last goods of a group, so a group of gifts alone can't have paid any."""
     paid = group.fee_paid or group.fee_discount or group.surcharge or group.coupon_no is not None
     if group.collect and paid:
         raise _refuse("group.collect", group_no=group.group_no)
-    if paid and all(line.gift for line in order.lines if line.group_no == group.group_no):
+    if paid and not goods:
         raise _refuse("group.gifts_only", group_no=group.group_no)
 
 

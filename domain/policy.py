@@ -6,17 +6,33 @@ here reads a file. Amounts are integer minor units of the order's currency.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from domain.claims import Actor, Channel, NoticeEvent
 from domain.orders import BelowMinimum, Fault, LineStatus, Means
 from domain.refusals import Code, Refusal
 
+LANGUAGES = ("ko", "en")
+"""The languages that people are told things in."""
+
+Words = TypeVar("Words", bound=Sequence[str])
+
+Days = Annotated[int, Field(strict=True, ge=1, le=3650)]
+Amount = Annotated[int, Field(strict=True, ge=0, le=10**15)]
 Slug = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[0-9A-Za-z._-]+$")]
 
 
@@ -72,24 +88,57 @@ class EarnedPoints(StrEnum):
     KEEP = "keep"
 
 
+def _and(words: Sequence[str]) -> str:
+    *others, last = [str(word) for word in words]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _once(words: Words) -> Words:
+    """`words`, or ValueError for the first that is there twice."""
+    for place, word in enumerate(words):
+        if word in words[:place]:
+            raise ValueError(f"{word} is listed twice")
+    return words
+
+
+Channels = Annotated[tuple[Channel, ...], AfterValidator(_once)]
+
+
 class PolicyPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Reason(PolicyPart):
-    """A reason that a claim may give. `names` is by language, `ko` and `en`; `offered_to` says who may give it."""
+    """A reason that a claim may give. `names` is by language, `ko` and `en`; `offered_to` says who may give it.
+
+    One that is offered to nobody can no longer be given, and stays known for the claims that gave it.
+    """
 
     code: Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=r"^[0-9A-Za-z]+$")]
     fault: Fault
     names: Mapping[str, str]
     offered_to: frozenset[Actor] = frozenset(Actor)
 
-    @model_validator(mode="after")
-    def _named_in_both_languages(self) -> Self:
-        missing = [language for language in ("ko", "en") if not self.names.get(language, "").strip()]
-        if missing:
-            raise ValueError(f"reason {self.code} has no name in {', '.join(missing)}")
-        return self
+    @field_validator("names")
+    @classmethod
+    def _in_every_language(cls, names: Mapping[str, str]) -> Mapping[str, str]:
+        if missing := [language for language in LANGUAGES if not names.get(language, "").strip()]:
+            raise ValueError(f"there is no name in {_and(missing)}")
+        if unknown := sorted(set(names) - set(LANGUAGES)):
+            raise ValueError(f"people are told in {_and(LANGUAGES)}, not in {_and(unknown)}")
+        return names
+
+
+POSSIBLE: Mapping[Button, Sequence[LineStatus]] = {
+    Button.CANCEL: (
+        LineStatus.AWAITING_DEPOSIT,
+        LineStatus.PLACED,
+        LineStatus.SHIP_INSTRUCTED,
+        LineStatus.SHIP_WAITING,
+    ),
+    Button.OPTION_CHANGE: (LineStatus.PLACED,),
+}
+"""The statuses in which a shop may offer a button at all."""
 
 
 class ButtonRule(PolicyPart):
@@ -98,6 +147,16 @@ class ButtonRule(PolicyPart):
     status: LineStatus
     button: Button
     actors: frozenset[Actor]
+
+    @model_validator(mode="after")
+    def _nothing_that_left(self) -> Self:
+        """Shipped goods are never cancelled, and only a line that nothing was done about changes its option."""
+        if self.actors and self.status not in POSSIBLE[self.button]:
+            why = "shipped goods are returned" if self.button is Button.CANCEL else "too much was done about the line"
+            raise ValueError(
+                f"no {self.button} in status {self.status}: {why}; possible in {_and(POSSIBLE[self.button])}"
+            )
+        return self
 
 
 class ShippingPolicy(PolicyPart):
@@ -111,20 +170,21 @@ class CouponPolicy(PolicyPart):
     unexpired: Returning = Returning.RESTORE
     expired_customer_fault: Returning = Returning.FORFEIT
     expired_seller_fault: Returning = Returning.EXTEND
-    extension_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    extension_days: Days = 30
 
-    @model_validator(mode="after")
-    def _unexpired_ones_come_back(self) -> Self:
-        if self.unexpired not in (Returning.RESTORE, Returning.REISSUE):
-            raise ValueError("unexpired: a coupon that has not expired is restored or reissued")
-        return self
+    @field_validator("unexpired")
+    @classmethod
+    def _comes_back(cls, returning: Returning) -> Returning:
+        if returning not in (Returning.RESTORE, Returning.REISSUE):
+            raise ValueError("a coupon that has not expired comes back: must be 'restore' or 'reissue'")
+        return returning
 
-    @model_validator(mode="after")
-    def _expired_ones_are_not_restored(self) -> Self:
-        for name in ("expired_customer_fault", "expired_seller_fault"):
-            if getattr(self, name) is Returning.RESTORE:
-                raise ValueError(f"{name}: a coupon that has expired can't be restored as it was: extend or reissue it")
-        return self
+    @field_validator("expired_customer_fault", "expired_seller_fault")
+    @classmethod
+    def _not_as_it_was(cls, returning: Returning) -> Returning:
+        if returning is Returning.RESTORE:
+            raise ValueError("as it was, it would still be expired: must be 'extend', 'reissue' or 'forfeit'")
+        return returning
 
 
 class RefundPolicy(PolicyPart):
@@ -135,20 +195,27 @@ class RefundPolicy(PolicyPart):
     """
 
     allocation: Allocation = Allocation.EXTERNAL_FIRST
-    sequence: tuple[Means, ...] = ()
-    caps: Mapping[Means, Annotated[int, Field(ge=0)]] = {}
+    sequence: Annotated[tuple[Means, ...], Field(validate_default=True)] = ()
+    caps: Mapping[Means, Amount] = {}
     expired_mileage: ExpiredMileage = ExpiredMileage.EXTEND
-    mileage_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    mileage_days: Days = 30
     earned_points: EarnedPoints = EarnedPoints.TAKE_BACK
 
-    @model_validator(mode="after")
-    def _sequence_is_whole(self) -> Self:
-        if self.allocation is Allocation.SEQUENCE:
-            if sorted(self.sequence) != sorted(Means):
-                raise ValueError("sequence must list every means once: " + ", ".join(Means))
-        elif self.sequence:
-            raise ValueError(f"sequence is given although the allocation is {self.allocation.value}")
-        return self
+    @field_validator("sequence")
+    @classmethod
+    def _is_whole(cls, sequence: tuple[Means, ...], info: ValidationInfo) -> tuple[Means, ...]:
+        allocation = info.data.get("allocation")  # none when it is wrong itself
+        if allocation is Allocation.SEQUENCE:
+            _once(sequence)
+            if missing := [means for means in Means if means not in sequence]:
+                raise ValueError(f"every means must have its place, {_and(missing)} too")
+        elif sequence and allocation:
+            raise ValueError(f"is for the allocation 'sequence' only, not for {allocation.value!r}")
+        return sequence
+
+
+CHARGEABLE = (Means.MILEAGE, Means.DEPOSIT, Means.CARD, Means.SIMPLE_PAY)
+"""The means by which an extra payment can be taken."""
 
 
 class ExtraPaymentPolicy(PolicyPart):
@@ -157,14 +224,22 @@ class ExtraPaymentPolicy(PolicyPart):
     means: tuple[Means, ...] = (Means.MILEAGE, Means.DEPOSIT, Means.CARD)
     gateways: tuple[Slug, ...] = ("sandbox",)
 
-    @model_validator(mode="after")
-    def _can_be_charged(self) -> Self:
-        chargeable = {Means.MILEAGE, Means.DEPOSIT, Means.CARD, Means.SIMPLE_PAY}
-        if wrong := [means.value for means in self.means if means not in chargeable]:
-            raise ValueError(f"means: {', '.join(wrong)} can't be charged")
-        if any(means.external for means in self.means) and not self.gateways:
-            raise ValueError("gateways: an external means needs one")
-        return self
+    @field_validator("means")
+    @classmethod
+    def _can_be_charged(cls, means: tuple[Means, ...]) -> tuple[Means, ...]:
+        _once(means)
+        if wrong := [one for one in means if one not in CHARGEABLE]:
+            raise ValueError(f"{_and(wrong)} can't be charged, only {_and(CHARGEABLE)}")
+        return means
+
+    @field_validator("gateways")
+    @classmethod
+    def _where_one_is_needed(cls, gateways: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        _once(gateways)
+        external = [means for means in info.data.get("means", ()) if means.external]
+        if external and not gateways:
+            raise ValueError(f"{_and(external)} can only be charged by a gateway")
+        return gateways
 
 
 class Policy(PolicyPart):
@@ -174,39 +249,33 @@ class Policy(PolicyPart):
     """
 
     version: Slug
-    reasons: Annotated[tuple[Reason, ...], Field(min_length=1)]
+    reasons: tuple[Reason, ...]
     buttons: tuple[ButtonRule, ...]
     shipping: ShippingPolicy = ShippingPolicy()
     coupons: CouponPolicy = CouponPolicy()
     refund: RefundPolicy = RefundPolicy()
     extra_payment: ExtraPaymentPolicy = ExtraPaymentPolicy()
-    notices: Mapping[NoticeEvent, tuple[Channel, ...]]
+    notices: Mapping[NoticeEvent, Channels]
+
+    @field_validator("reasons")
+    @classmethod
+    def _some_and_each_once(cls, reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
+        if not reasons:
+            raise ValueError("there must be one at least")
+        _once([f"code {reason.code!r}" for reason in reasons])
+        return reasons
+
+    @field_validator("buttons")
+    @classmethod
+    def _each_button_once(cls, buttons: tuple[ButtonRule, ...]) -> tuple[ButtonRule, ...]:
+        _once([f"{rule.button.value} in status {rule.status.value}" for rule in buttons])
+        return buttons
 
     @model_validator(mode="after")
-    def _each_once(self) -> Self:
-        codes = [reason.code for reason in self.reasons]
-        if repeated := sorted({code for code in codes if codes.count(code) > 1}):
-            raise ValueError(f"reasons: {', '.join(repeated)} is listed twice")
-        keys = [(rule.status, rule.button) for rule in self.buttons]
-        if doubled := sorted({key for key in keys if keys.count(key) > 1}):
-            raise ValueError(f"buttons: {doubled[0][1].value} for {doubled[0][0].value} is listed twice")
-        return self
-
-    @model_validator(mode="after")
-    def _nothing_that_left_can_be_cancelled(self) -> Self:
-        """Shipped goods are never cancelled, and only a line that nothing was done about changes its option."""
-        allowed = {
-            Button.CANCEL: {
-                LineStatus.AWAITING_DEPOSIT,
-                LineStatus.PLACED,
-                LineStatus.SHIP_INSTRUCTED,
-                LineStatus.SHIP_WAITING,
-            },
-            Button.OPTION_CHANGE: {LineStatus.PLACED},
-        }
-        for rule in self.buttons:
-            if rule.actors and rule.status not in allowed[rule.button]:
-                raise ValueError(f"buttons: {rule.button.value} is not possible for {rule.status.value}")
+    def _whoever_may_cancel_can_say_why(self) -> Self:
+        may = {actor for rule in self.buttons if rule.button is Button.CANCEL for actor in rule.actors}
+        if mute := [actor for actor in Actor if actor in may and not self.reasons_for(actor)]:
+            raise ValueError(f"reasons: none is offered to {_and(mute)}, who may cancel by the buttons")
         return self
 
     @cached_property

@@ -14,9 +14,9 @@ from domain import gifts
 from domain.allocation import spread
 from domain.costs import CostKind, CostRow, Costs, PointsBack, Rule, Selection
 from domain.coupon_rules import settle_coupons
-from domain.orders import Fault, Means, OrderState, PaymentStatus
+from domain.orders import Fault, Means, OrderState
 from domain.policy import EarnedPoints, Policy
-from domain.refusals import Code, Refusal
+from domain.rounding import check_rounding
 from domain.shipping import settle_shipping
 from domain.situation import Settled, Situation, survey
 
@@ -27,11 +27,13 @@ def price(state: OrderState, selection: Sequence[Selection], fault: Fault, at: d
     `at` is when the quote was made, or of acceptance without one: it decides which coupons had expired. Gifts in the
     selection are passed over: what else leaves decides about them. The selection must have passed
     `domain.eligibility.check_cancel`; `ValueError` when it names units that aren't there. Raises WHOLE_ONLY where a
-    coupon forbids this partial cancel, and when the payments don't hold what is to go back, see `_check_held`. The same
-    arguments always give the same result, rows included.
+    coupon forbids this partial cancel, and for a piece that `domain.rounding` leaves only whole. The same arguments
+    always give the same result, rows included.
     """
-    situation = survey(state, gifts.goods_only(state, selection), fault, at, policy)
-    leaving = gifts.leaving(situation)
+    chosen = survey(state, gifts.goods_only(state, selection), fault, at, policy)
+    leaving = gifts.leaving(chosen)
+    going = tuple(Selection(row.line_no, row.quantity) for row in leaving if row.line_no and row.quantity)
+    situation = chosen.with_gifts(going)
     stages = (
         _settle_goods(situation),
         Settled(leaving),
@@ -41,17 +43,18 @@ def price(state: OrderState, selection: Sequence[Selection], fault: Fault, at: d
     )
     rows = tuple(chain.from_iterable(stage.rows for stage in stages))
     net = sum(row.amount for row in rows)
-    _check_held(state, net)
+    coupons = tuple(chain.from_iterable(stage.coupons for stage in stages))
+    check_rounding(situation, coupons, net)
     legs = spread(max(net, 0), state.order.payments, policy.refund, tax_free=_tax_free(situation, rows), at=at)
     return Costs(
         currency=state.order.currency,
         rows=rows,
-        coupons=tuple(chain.from_iterable(stage.coupons for stage in stages)),
+        coupons=coupons,
         legs=legs,
         refund=max(net, 0),
         extra=max(-net, 0),
         needs_account=any(leg.means is Means.VIRTUAL_ACCOUNT for leg in legs),
-        gifts=tuple(Selection(row.line_no, row.quantity) for row in leaving if row.line_no and row.quantity),
+        gifts=going,
         points=_points(situation),
         closed=tuple(payment.payment_no for payment in state.order.payments if payment.waiting),
         policy_version=policy.version,
@@ -70,7 +73,7 @@ def _settle_goods(situation: Situation) -> Settled:
                 inputs={"price": units.line.price, "quantity": units.taken_quantity},
             )
             for line_no, units in sorted(situation.lines.items())
-            if units.taken
+            if units.taken and not units.line.gift
         )
     )
 
@@ -83,17 +86,6 @@ def _settle_unpaid(situation: Situation) -> Settled:
     return Settled((CostRow(CostKind.UNPAID, Rule.WAITING_PAYMENT, -waiting, inputs={"waiting": waiting}),))
 
 
-def _check_held(state: OrderState, net: int) -> None:
-    """Refuses a piece that rounding makes worth more than the order still holds.
-
-    Several coupons that make a line almost free, each rounded by itself, can leave the units that stay worth a little
-    less than nothing. All that is left together never is, so the whole can always be cancelled.
-    """
-    held = sum(payment.left for payment in state.order.payments if payment.status is PaymentStatus.PAID)
-    if net > held:
-        raise Refusal(Code.WHOLE_ONLY, "order.rounding", refund=net, held=held, currency=state.order.currency)
-
-
 def _tax_free(situation: Situation, rows: Sequence[CostRow]) -> int:
     """How much of the net amount is for goods that are free of tax."""
     free = {line.line_no for line in situation.state.order.lines if line.tax_free}
@@ -101,8 +93,8 @@ def _tax_free(situation: Situation, rows: Sequence[CostRow]) -> int:
 
 
 def _points(situation: Situation) -> tuple[PointsBack, ...]:
-    """The points that the units taken had earned."""
-    if situation.policy.refund.earned_points is EarnedPoints.KEEP:
+    """The points that the units taken had earned. A guest has no balance that they could have come to."""
+    if situation.policy.refund.earned_points is EarnedPoints.KEEP or situation.state.order.member_no is None:
         return ()
     found = (
         PointsBack(line_no, units.taken_share(units.line.earned_points))

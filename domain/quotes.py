@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
+from typing import Any
 
 from domain.costs import CostRow, Costs, FreedCoupon, PlannedLeg, PointsBack, Selection
 from domain.refusals import Code, Refusal
@@ -36,7 +38,7 @@ def fingerprint(costs: Costs) -> str:
 
     Equal costs, equal print.
     """
-    canonical = json.dumps(costs, default=_named_values, sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(costs, default=_promised, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -67,10 +69,16 @@ def check_terms(terms: QuoteTerms, costs: Costs, now: datetime) -> None:
         )
 
 
-def _named_values(value: Costs | CostRow | FreedCoupon | PlannedLeg | PointsBack | Selection) -> dict[str, object]:
-    # Shallow, unlike `dataclasses.asdict`: an order of many lines has thousands of rows, reckoned under its lock.
-    # What equality passes over (inputs, the policy's version) is no part of the promise.
-    return {field.name: getattr(value, field.name) for field in fields(value) if field.compare}
+_PROMISED: Mapping[type[Any], Callable[[Any], Any]] = {
+    kind: attrgetter(*(field.name for field in fields(kind) if field.compare))
+    for kind in (Costs, CostRow, FreedCoupon, PlannedLeg, PointsBack, Selection)
+}
+"""Reads what is promised, by kind. What equality passes over (inputs, the policy's version) is no part of it."""
+
+
+def _promised(value: object) -> Any:
+    # Shallow, unlike `dataclasses.astuple`: an order of many lines has thousands of rows, reckoned under its lock.
+    return _PROMISED[type(value)](value)
 
 
 def _sorted(selection: Sequence[Selection]) -> list[tuple[int, int]]:

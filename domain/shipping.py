@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from domain.costs import CostKind, CostRow, CouponCause, FreedCoupon, Rule
 from domain.coupon_rules import freed
-from domain.orders import DeliveryGroup, OrderState, Promotion
+from domain.orders import DeliveryGroup, Fault, OrderState, Promotion
 from domain.policy import BelowThreshold
 from domain.situation import Settled, Situation
 
@@ -47,9 +47,10 @@ def _fee_charged(
 ) -> tuple[CostRow, ...]:
     """A group that was shipped free by its threshold and falls below it pays its fee, once.
 
-    Nothing falls below at the seller's fault: the units taken then go on counting as bought.
+    Nothing falls below at the seller's fault: the units taken then go on counting as bought. Nor is what an earlier
+    policy left free charged then.
     """
-    if situation.policy.shipping.below_threshold is BelowThreshold.KEEP_FREE:
+    if situation.fault is Fault.SELLER or situation.policy.shipping.below_threshold is BelowThreshold.KEEP_FREE:
         return ()
     if charged is not None or not group.fee or group.collect:
         return ()

@@ -6,7 +6,7 @@ The work grows with the lines and the coupons' shares, not with their product.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
@@ -53,7 +53,7 @@ class LineUnits:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """`selection` is what the caller chose, at `fault`; `at` decides which coupons and mileage had expired."""
+    """An order and its units, once what is cancelled is taken. `at` decides which coupons and mileage had expired."""
 
     state: OrderState
     policy: Policy
@@ -63,6 +63,15 @@ class Situation:
     goods_shares: Mapping[int, Sequence[int]]
     freed_before: frozenset[str]
     taken_back_before: frozenset[str]
+
+    def with_gifts(self, leaving: Sequence[Selection]) -> Situation:
+        """The same with the gifts taken that leave too; each leaves with all of its units that are left."""
+        taken = held_by_line(take(self.state, leaving))
+        gone = {
+            line_no: replace(self.lines[line_no], taken=held, gone=self.lines[line_no].gone + held, left=0)
+            for line_no, held in taken.items()
+        }
+        return replace(self, lines={**self.lines, **gone}) if gone else self
 
     def bought_after(self, line_nos: Iterable[int]) -> int:
         """The amount tested once this claim stands: list price of the units that count as bought, less goods coupons.

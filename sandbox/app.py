@@ -78,7 +78,7 @@ def payment_routes(database: Database, gateway: Gateway) -> APIRouter:
 
     @router.post("/payments/{pgTid}/refunds")
     async def post_refund(request: Request, pg_tid: PathPgTid, body: RefundBody, key: Key) -> Response:
-        order = RefundOrder(pg_tid, body.amount, body.balance, body.reference)
+        order = RefundOrder(pg_tid, body.amount, body.balance, body.reference, body.tax_free, body.vat)
         return respond(await gateway.handle(keyed(request, key, body, order)))
 
     @router.get("/refunds/{refundId}")

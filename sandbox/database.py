@@ -28,7 +28,9 @@ CREATE TABLE IF NOT EXISTS refunds (
     amount    INTEGER NOT NULL CHECK (amount > 0),
     status    TEXT NOT NULL CHECK (status IN ('succeeded', 'pending', 'failed')),
     reference TEXT NOT NULL,
-    at        INTEGER NOT NULL
+    at        INTEGER NOT NULL,
+    tax_free  INTEGER,
+    vat       INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS refunds_of_payment ON refunds (pg_tid, seq);
 
@@ -80,12 +82,15 @@ CREATE INDEX IF NOT EXISTS messages_by_reference ON messages (reference, seq);
 
 
 class Database:
-    """One SQLite file and the one thread that talks to it. A transaction that was answered outlives SIGKILL."""
+    """One SQLite file and the one thread that talks to it. A transaction that was answered outlives SIGKILL.
 
-    def __init__(self, path: Path, schema: str = SCHEMA) -> None:
+    `prepare` makes the tables, each time the file is opened; None: those of our own gateway.
+    """
+
+    def __init__(self, path: Path, prepare: Callable[[sqlite3.Connection], None] | None = None) -> None:
         # One thread is the whole of concurrency control: transactions run one after the other.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
-        self._connection = self._thread.submit(_open, path, schema).result()
+        self._connection = self._thread.submit(_open, path, prepare or _prepare).result()
 
     async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in one transaction and return its result once that is on disk; an exception undoes it whole."""
@@ -97,14 +102,28 @@ class Database:
         self._thread.shutdown()
 
 
-def _open(path: Path, schema: str) -> sqlite3.Connection:
+def _open(path: Path, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.executescript(schema)
+    prepare(connection)
     return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """The tables of our own gateway; a file of an earlier version gets what it lacks."""
+    connection.executescript(SCHEMA)
+    _add_columns(connection, "refunds", ("tax_free", "vat"))
+
+
+def _add_columns(connection: sqlite3.Connection, table: str, names: tuple[str, ...]) -> None:
+    """A file of an earlier version lacks them: what it holds was never told any."""
+    there = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+    for name in names:
+        if name not in there:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} INTEGER")
 
 
 def _transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:

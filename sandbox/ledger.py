@@ -25,6 +25,8 @@ class RefundOrder:
     amount: int
     guard: int | None
     reference: str
+    tax_free: int | None = None
+    vat: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,9 @@ def refund(
         raise answers.insufficient_balance(balance)
     refund_id = f"re_{uuid.uuid4().hex}"
     connection.execute(
-        "INSERT INTO refunds (refund_id, pg_tid, key, amount, status, reference, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (refund_id, order.pg_tid, key, order.amount, status, order.reference, now),
+        "INSERT INTO refunds (refund_id, pg_tid, key, amount, status, reference, at, tax_free, vat)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (refund_id, order.pg_tid, key, order.amount, status, order.reference, now, order.tax_free, order.vat),
     )
     return read_refund(connection, refund_id)
 
@@ -159,10 +162,12 @@ def _balance(connection: sqlite3.Connection, pg_tid: str) -> int:
 
 
 def _refund_view(row: sqlite3.Row) -> dict[str, Any]:
+    parts = {"taxFreeAmount": row["tax_free"], "vatAmount": row["vat"]}
     return {
         "refundId": row["refund_id"],
         "key": row["key"],
         "amount": row["amount"],
+        **{name: part for name, part in parts.items() if part is not None},
         "status": row["status"],
         "at": iso(row["at"]),
         "reference": row["reference"],

@@ -16,6 +16,7 @@ MESSAGE_FAULTS = frozenset({"refuse", "error_before", "error_after", "lose_answe
 MAX_AMOUNT = 2**53
 
 Amount = Annotated[int, Field(strict=True, gt=0, le=MAX_AMOUNT)]
+Part = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]
 Text = Annotated[str, Field(min_length=1, max_length=255)]
 PgTid = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/\s]+$")]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
@@ -36,11 +37,23 @@ class PaymentBody(Body):
 
 
 class RefundBody(Body):
-    """A refund; `balance` is the guard: refused unless the payment holds exactly that before it."""
+    """A refund; `balance` is the guard: refused unless the payment holds exactly that before it.
+
+    `taxFreeAmount` and `vatAmount` are parts of `amount`.
+    """
 
     amount: Amount
-    balance: Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)] | None = None
+    balance: Part | None = None
+    tax_free: Part | None = Field(None, alias="taxFreeAmount")
+    vat: Part | None = Field(None, alias="vatAmount")
     reference: Text
+
+    @model_validator(mode="after")
+    def parts_are_within_the_amount(self) -> Self:
+        """VAT lies in what is not free of tax, so that both together are no more than the amount."""
+        if (self.tax_free or 0) + (self.vat or 0) > self.amount:
+            raise ValueError("taxFreeAmount and vatAmount are more than amount")
+        return self
 
 
 class ChargeBody(Body):

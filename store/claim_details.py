@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import ClaimKind, ClaimStatus, Step, StepStatus
 from domain.costs import CostKind, CostRow, CouponCause, Rule
 from domain.orders import DeliveryGroup, Fault, Payment, Promotion
+from domain.policy import Returning
+from store.extra_payments import ExtraPayment, extra_of_claim
 from store.orders import load_payments
 from store.parkings import OpenParking, find_open
+from store.points import points_key
 from store.refund_legs import RefundLeg, legs_of_claim
 from store.tables import (
     claim_costs,
@@ -29,15 +32,20 @@ from store.tables import (
     claims,
     coupon_movements,
     coupons,
+    credit_movements,
     items,
     order_groups,
     order_lines,
+    order_payments,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLine:
-    """Units ``first … first + quantity − 1`` of a line; the variant is the one that the claim was opened with."""
+    """Units ``first … first + quantity − 1`` of a line; the variant is the one that the claim was opened with.
+
+    A `gift` leaves with the goods that it came with. `points` had been earned by these units, and go with them.
+    """
 
     line_no: int
     goods_no: str
@@ -50,20 +58,39 @@ class ClaimedLine:
     price: int
     first: int
     quantity: int
+    gift: bool
+    points: int
     live: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedCoupon:
-    """A coupon that the claim frees; `restored_at` is set once it is back, `expires_at` is how it stands now."""
+    """A coupon that the claim frees; `restored_at` is set once it is back, `expires_at` is how it stands now.
+
+    `returning` and `valid_days` are what was planned. Of one that is reissued, `new_coupon_no` is what the member got
+    instead, valid until `new_expires_at`.
+    """
 
     coupon_no: str
     name: str | None
     promotion: Promotion
     cause: CouponCause
+    returning: Returning
+    valid_days: int | None
     restored: bool
     restored_at: datetime | None
     expires_at: datetime | None
+    new_coupon_no: str | None
+    new_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PointsBack:
+    """Earned points that go with the claim: `amount` planned; `taken` and `owed` once that is done, None before."""
+
+    amount: int
+    taken: int | None
+    owed: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +114,11 @@ class ClaimEvent:
 
 @dataclass(frozen=True, slots=True)
 class ClaimDetails:
-    """One claim with all its rows. `payments` and `groups` are the order's."""
+    """One claim with all its rows. `payments` and `groups` are the order's.
+
+    `policy_version` is of the policy that it was opened under; None when that was before policies had versions.
+    `closed` are the numbers of the waiting payments that nobody has to make any more.
+    """
 
     claim_no: str
     order_no: str
@@ -99,6 +130,7 @@ class ClaimDetails:
     currency: str
     refund: int
     extra: int
+    policy_version: str | None
     decided: bool
     refusal_code: str | None
     refusal_reason: str | None
@@ -108,6 +140,9 @@ class ClaimDetails:
     costs: tuple[CostRow, ...]
     coupons: tuple[ClaimedCoupon, ...]
     legs: tuple[RefundLeg, ...]
+    extra_payment: ExtraPayment | None
+    points: PointsBack | None
+    closed: tuple[str, ...]
     steps: tuple[ClaimStep, ...]
     events: tuple[ClaimEvent, ...]
     parkings: tuple[OpenParking, ...]
@@ -130,6 +165,7 @@ async def load_claim(conn: AsyncConnection, claim_no: str) -> ClaimDetails | Non
                 claims.c.currency,
                 claims.c.refund,
                 claims.c.extra,
+                claims.c.policy_version,
                 claims.c.decided,
                 claims.c.refusal_code,
                 claims.c.refusal_reason,
@@ -152,6 +188,9 @@ async def load_claim(conn: AsyncConnection, claim_no: str) -> ClaimDetails | Non
         costs=await _costs(conn, claim_no),
         coupons=await _coupons(conn, claim_no),
         legs=await legs_of_claim(conn, claim_no),
+        extra_payment=await extra_of_claim(conn, claim_no),
+        points=await _points(conn, claim_no),
+        closed=await _closed(conn, head.order_no, claim_no),
         steps=await _steps(conn, claim_no),
         events=await claim_timeline(conn, claim_no),
         parkings=await find_open(conn, [claim_no]),
@@ -188,6 +227,8 @@ async def _lines(conn: AsyncConnection, claim_no: str) -> tuple[ClaimedLine, ...
             order_lines.c.price,
             claim_lines.c.first,
             claim_lines.c.quantity,
+            or_(order_lines.c.gift_of.is_not(None), order_lines.c.gift_minimum.is_not(None)).label("gift"),
+            claim_lines.c.points,
             claim_lines.c.live,
         )
         .join(order_lines, line)
@@ -211,6 +252,7 @@ async def _costs(conn: AsyncConnection, claim_no: str) -> tuple[CostRow, ...]:
             group_no=row.group_no,
             coupon_no=row.coupon_no,
             quantity=row.quantity,
+            inputs=row.inputs,
         )
         for row in found
     )
@@ -221,25 +263,59 @@ async def _coupons(conn: AsyncConnection, claim_no: str) -> tuple[ClaimedCoupon,
         coupon_movements.c.claim_no == claim_coupons.c.claim_no,
         coupon_movements.c.coupon_no == claim_coupons.c.coupon_no,
     )
+    reissued = coupons.alias("reissued")
     found = await conn.execute(
         select(
             claim_coupons.c.coupon_no,
             coupons.c.name,
             claim_coupons.c.promotion,
             claim_coupons.c.cause,
+            claim_coupons.c.returning,
+            claim_coupons.c.valid_days,
             claim_coupons.c.restored,
             coupon_movements.c.at.label("restored_at"),
             coupons.c.expires_at,
+            reissued.c.coupon_no.label("new_coupon_no"),
+            reissued.c.expires_at.label("new_expires_at"),
         )
         .join(coupons, coupons.c.coupon_no == claim_coupons.c.coupon_no)
         .outerjoin(coupon_movements, given_back)
+        .outerjoin(reissued, reissued.c.coupon_no == coupon_movements.c.facts["new_coupon_no"].astext)
         .where(claim_coupons.c.claim_no == claim_no)
         .order_by(claim_coupons.c.coupon_no)
     )
     return tuple(
-        ClaimedCoupon(**{**row._mapping, "promotion": Promotion(row.promotion), "cause": CouponCause(row.cause)})
+        ClaimedCoupon(
+            **{
+                **row._mapping,
+                "promotion": Promotion(row.promotion),
+                "cause": CouponCause(row.cause),
+                "returning": Returning(row.returning),
+            }
+        )
         for row in found
     )
+
+
+async def _points(conn: AsyncConnection, claim_no: str) -> PointsBack | None:
+    planned = select(func.sum(claim_lines.c.points)).where(claim_lines.c.claim_no == claim_no).scalar_subquery()
+    taken = select(credit_movements.c.amount, credit_movements.c.owed).where(
+        credit_movements.c.movement_key == points_key(claim_no)
+    )
+    amount = (await conn.execute(select(planned))).scalar_one()
+    if not amount:
+        return None
+    row = (await conn.execute(taken)).one_or_none()
+    return PointsBack(int(amount), -row.amount if row else None, row.owed if row else None)
+
+
+async def _closed(conn: AsyncConnection, order_no: str, claim_no: str) -> tuple[str, ...]:
+    found = await conn.execute(
+        select(order_payments.c.payment_no)
+        .where(order_payments.c.order_no == order_no, order_payments.c.closed_by == claim_no)
+        .order_by(order_payments.c.position)
+    )
+    return tuple(found.scalars())
 
 
 async def _steps(conn: AsyncConnection, claim_no: str) -> tuple[ClaimStep, ...]:
@@ -264,6 +340,8 @@ async def _groups(conn: AsyncConnection, order_no: str) -> tuple[DeliveryGroup, 
             fee_discount=row.fee_discount,
             fee_paid=row.fee_paid,
             coupon_no=row.coupon_no,
+            surcharge=row.surcharge,
+            collect=row.collect,
         )
         for row in found
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     Select,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     exists,
     func,
     literal,
@@ -44,11 +46,14 @@ from domain.claims import (
 from domain.orders import LineStatus, Means
 from domain.standing import LegStanding, Standing
 from store.fence import ClaimHead
+from store.points import points_key
 from store.tables import (
     LAST_STEP_OPEN,
     claim_events,
+    claim_lines,
     claim_steps,
     claims,
+    credit_movements,
     notices,
     parkings,
     refund_attempts,
@@ -307,6 +312,7 @@ async def standing(conn: AsyncConnection, claim_no: str) -> Standing:
             for leg_id, gateway, means, amount, state in row.legs
         ),
         steps={Step(step): StepStatus(status) for step, status in row.steps},
+        points=row.points,
     )
 
 
@@ -319,6 +325,9 @@ def _standing() -> Select[Any]:
     )
     steps = func.json_agg(aggregate_order_by(func.json_build_array(step.step, step.status), step.position))
     nothing: ColumnElement[Any] = literal_column("'[]'")
+    held, taken = claim_lines.c, credit_movements.c
+    earned = select(func.coalesce(func.sum(held.points), 0)).where(held.claim_no == _CLAIM_NO).scalar_subquery()
+    taken_back = exists().where(taken.movement_key == func.concat(points_key(""), _CLAIM_NO))
     return select(
         claims.c.order_no,
         claims.c.kind,
@@ -330,6 +339,7 @@ def _standing() -> Select[Any]:
         claims.c.currency,
         select(func.coalesce(legs, nothing)).where(leg.claim_no == _CLAIM_NO).scalar_subquery().label("legs"),
         select(func.coalesce(steps, nothing)).where(step.claim_no == _CLAIM_NO).scalar_subquery().label("steps"),
+        case((taken_back, 0), else_=cast(earned, BigInteger)).label("points"),
     ).where(claims.c.claim_no == _CLAIM_NO)
 
 

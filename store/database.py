@@ -29,6 +29,11 @@ AWAY: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeo
 """What is raised when the database is away or too busy to answer in time."""
 
 
+def why_away(error: Exception) -> str:
+    """What one of `AWAY` says, in a line for logs: an address perhaps, never a password."""
+    return str(error).partition("\n")[0] or f"no answer within {PATIENCE:g} seconds"
+
+
 @asynccontextmanager
 async def each_alone(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection on which each statement is a transaction of its own: for a step that is one statement."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import FINAL, ClaimStatus
+from store.conservation import Difference
 from store.tables import LAST_STEP_OPEN, claim_steps, claims, findings, parkings
 
 
@@ -25,8 +26,10 @@ class FindingKind(StrEnum):
     """An attempt still sent of a final claim: it blocks its payment unseen."""
     LATE_REFUND = "late_refund"
     """A refund that a gateway carried out after its claim was undone: money returned and the order active."""
+    LATE_CHARGE = "late_charge"
+    """An extra payment that a gateway took after its claim was undone: money taken and nothing cancelled."""
     CONSERVATION = "conservation"
-    """An order whose money does not add up."""
+    """An order of which some sum does not come out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,23 @@ class OpenClaim:
     claim_no: str
     order_no: str
     workflow_id: str
+
+
+def unbalanced(order_no: str, wrong: Iterable[Difference]) -> Finding:
+    """The finding about an order: each sum that does not come out, with both sides."""
+    rows = [
+        {
+            "rule": one.rule.value,
+            "claim_no": one.claim_no,
+            "subject": one.subject,
+            "currency": one.currency,
+            "expected": one.expected,
+            "found": one.found,
+            "difference": one.difference,
+        }
+        for one in wrong
+    ]
+    return Finding(FindingKind.CONSERVATION, order_no, order_no, None, {"differences": rows})
 
 
 async def report(conn: AsyncConnection, kind: FindingKind, found: Sequence[Finding], *, complete: bool = True) -> int:

@@ -5,24 +5,46 @@ Every function runs under the order's lock (`store.fence`). Amounts are integer 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import CANCEL_STEPS, OPTION_STEPS, Actor, ClaimKind, ClaimStatus, LegState, Step, StepStatus
-from domain.costs import Costs
+from domain.claims import (
+    CANCEL_STEPS,
+    OPTION_STEPS,
+    Actor,
+    ChargeState,
+    ClaimKind,
+    ClaimStatus,
+    LegState,
+    Step,
+    StepStatus,
+)
+from domain.costs import Costs, PointsBack
+from domain.extra_offers import ExtraOffer
 from domain.orders import Fault, Held, OrderState
 from store.claims import add_event
 from store.rows import dump_rows, insert_rows
-from store.tables import claim_costs, claim_coupons, claim_steps, claims, refund_legs
+from store.tables import (
+    claim_costs,
+    claim_coupons,
+    claim_steps,
+    claims,
+    extra_payments,
+    order_payments,
+    refund_legs,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class NewClaim:
-    """What the claim row is written from. `request_key` and `digest` name the request that it answers."""
+    """What the claim row is written from. `request_key` and `digest` name the request that it answers.
+
+    `policy_version` is of the policy that it is opened under.
+    """
 
     claim_no: str
     order_no: str
@@ -36,18 +58,26 @@ class NewClaim:
     language: str
     reason_code: str
     fault: Fault
+    policy_version: str
 
 
 async def open_cancel(
-    conn: AsyncConnection, new: NewClaim, state: OrderState, held: Sequence[Held], costs: Costs
+    conn: AsyncConnection,
+    new: NewClaim,
+    state: OrderState,
+    held: Sequence[Held],
+    costs: Costs,
+    offer: ExtraOffer | None = None,
 ) -> None:
     """Write a cancel claim whole: lines that hold their units, cost rows, coupons to free, one leg per payment, steps.
 
-    Nothing is given back yet. Raises IntegrityError when a constraint says that it must not be (a unit held twice, a
-    second undecided claim, more than was paid).
+    Waiting payments are closed; what it costs beyond its refund is planned as `offer` says, whose gateway is the one to
+    be charged. Nothing is given back or charged yet. Raises IntegrityError when a constraint says that it must not be
+    (a unit held twice, a second undecided claim, more than was paid), and ValueError when there is no offer for what
+    it costs.
     """
     await _insert_claim(conn, new, currency=costs.currency, refund=costs.refund, extra=costs.extra)
-    await hold_lines(conn, new, held, new_variant_no=None)
+    await hold_lines(conn, new, held, new_variant_no=None, points=costs.points)
     await insert_rows(
         conn,
         claim_costs,
@@ -62,6 +92,7 @@ async def open_cancel(
                 "group_no": row.group_no,
                 "coupon_no": row.coupon_no,
                 "quantity": row.quantity,
+                "inputs": dict(row.inputs),
             }
             for position, row in enumerate(costs.rows, start=1)
         ],
@@ -75,6 +106,7 @@ async def open_cancel(
                 "coupon_no": coupon.coupon_no,
                 "promotion": coupon.promotion,
                 "cause": coupon.cause,
+                "returning": coupon.returning,
                 "restored": coupon.restored,
                 "valid_days": coupon.valid_days,
             }
@@ -97,13 +129,20 @@ async def open_cancel(
                 "gateway": payments[leg.payment_no].gateway if leg.means.external else None,
                 "gateway_ref": payments[leg.payment_no].gateway_ref,
                 "amount": leg.amount,
+                "tax_free": leg.tax_free,
+                "vat": leg.vat,
+                "valid_days": leg.valid_days,
                 "state": LegState.PLANNED,
             }
             for position, leg in enumerate(costs.legs, start=1)
         ],
     )
     await reserve_payments(conn, new.claim_no, sign=1)
-    skipped = {Step.CHARGE}
+    await _close_waiting(conn, new, costs.closed)
+    await _plan_charge(conn, new, costs.extra, offer)
+    skipped = set()
+    if not costs.extra:
+        skipped.add(Step.CHARGE)
     if not costs.legs:
         skipped.add(Step.REFUND)
     if not any(coupon.restored for coupon in costs.coupons):
@@ -155,6 +194,7 @@ async def _insert_claim(conn: AsyncConnection, new: NewClaim, *, currency: str, 
             language=new.language,
             reason_code=new.reason_code,
             fault=new.fault,
+            policy_version=new.policy_version,
             currency=currency,
             refund=refund,
             extra=extra,
@@ -163,19 +203,38 @@ async def _insert_claim(conn: AsyncConnection, new: NewClaim, *, currency: str, 
     )
 
 
-async def hold_lines(conn: AsyncConnection, new: NewClaim, held: Sequence[Held], *, new_variant_no: str | None) -> None:
-    rows = [{"line_no": one.line_no, "first": one.first, "quantity": one.quantity} for one in held]
+async def hold_lines(
+    conn: AsyncConnection,
+    new: NewClaim,
+    held: Sequence[Held],
+    *,
+    new_variant_no: str | None,
+    points: Iterable[PointsBack] = (),
+) -> None:
+    """Have the claim hold units of lines, with the earned `points` that go with them."""
+    earned = {of_line.line_no: of_line.amount for of_line in points}
+    rows = [
+        {
+            "line_no": one.line_no,
+            "first": one.first,
+            "quantity": one.quantity,
+            "points": earned.get(one.line_no, 0),
+        }
+        for one in held
+    ]
     await conn.execute(
         text(
             """
             INSERT INTO claim_lines
                 (claim_no, line_no, order_no, first, quantity,
-                 goods_no, variant_no, variant_name, new_variant_no, units)
+                 goods_no, variant_no, variant_name, new_variant_no, points, units)
             SELECT :claim_no, line.line_no, line.order_no, given.first, given.quantity,
                    line.goods_no, line.variant_no, line.variant_name, CAST(:new_variant_no AS text),
+                   given.points,
                    int8range(line.line_id * 4294967296 + given.first,
                              line.line_id * 4294967296 + given.first + given.quantity)
-            FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given(line_no integer, first bigint, quantity bigint)
+            FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+                AS given(line_no integer, first bigint, quantity bigint, points bigint)
             JOIN order_lines AS line ON line.order_no = :order_no AND line.line_no = given.line_no
             ORDER BY line.line_no
             """
@@ -190,17 +249,57 @@ async def hold_lines(conn: AsyncConnection, new: NewClaim, held: Sequence[Held],
 
 
 async def reserve_payments(conn: AsyncConnection, claim_no: str, *, sign: int) -> None:
+    """Count what the claim's legs return of each payment (`sign` 1), or no longer (−1): what is left is less by it."""
     await conn.execute(
         text(
             """
             UPDATE order_payments AS payment
-            SET refunding = payment.refunding + :sign * leg.amount
+            SET refunding = payment.refunding + :sign * leg.amount,
+                refunding_tax_free = payment.refunding_tax_free + :sign * coalesce(leg.tax_free, 0)
             FROM refund_legs AS leg
             WHERE leg.claim_no = :claim_no
               AND payment.order_no = leg.order_no AND payment.payment_no = leg.payment_no
             """
         ),
         {"claim_no": claim_no, "sign": sign},
+    )
+
+
+async def _close_waiting(conn: AsyncConnection, new: NewClaim, payment_nos: Sequence[str]) -> None:
+    """Nobody has to make these payments any more."""
+    if not payment_nos:
+        return
+    await conn.execute(
+        update(order_payments)
+        .where(order_payments.c.order_no == new.order_no, order_payments.c.payment_no.in_(payment_nos))
+        .values(closed_by=new.claim_no)
+    )
+
+
+async def reopen_waiting(conn: AsyncConnection, claim_no: str, order_no: str) -> None:
+    """The payments that the claim closed are awaited again."""
+    await conn.execute(
+        update(order_payments)
+        .where(order_payments.c.order_no == order_no, order_payments.c.closed_by == claim_no)
+        .values(closed_by=None)
+    )
+
+
+async def _plan_charge(conn: AsyncConnection, new: NewClaim, extra: int, offer: ExtraOffer | None) -> None:
+    if not extra:
+        return
+    if offer is None or offer.amount != extra:
+        raise ValueError(f"claim {new.claim_no} costs {extra} that nobody offers to pay")
+    await conn.execute(
+        insert(extra_payments).values(
+            claim_no=new.claim_no,
+            order_no=new.order_no,
+            means=offer.means,
+            gateway=offer.gateway,
+            stored_no=offer.stored_no,
+            amount=extra,
+            state=ChargeState.PLANNED,
+        )
     )
 
 

@@ -14,7 +14,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.orders import Means, Payment
-from store.conservation import OrderBooks, books_of
+from store.conservation import Difference, OrderBooks, books_of, differences
+from store.extra_payments import ExtraPayment, extra_of_order
 from store.orders import load_payments
 from store.refund_legs import RefundLeg, legs_of_order
 from store.tables import coupon_movements, credit_movements, stock_movements
@@ -35,15 +36,21 @@ class StockMovement:
 
 @dataclass(frozen=True, slots=True)
 class CouponMovement:
+    """`new_coupon_no` is what the member got for one that was reissued."""
+
     kind: str
     claim_no: str | None
     coupon_no: str
+    new_coupon_no: str | None
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class CreditMovement:
-    """`amount` is signed: added to a balance of mileage, deposit or a gift card."""
+    """`amount` is signed: added to a balance of mileage, deposit or a gift card.
+
+    `expires_at` is of mileage that came back. `owed` is what the balance lacked when earned points were taken from it.
+    """
 
     kind: str
     claim_no: str | None
@@ -52,16 +59,24 @@ class CreditMovement:
     member_no: str | None
     reference: str | None
     amount: int
+    expires_at: datetime | None
+    owed: int
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class OrderAudit:
-    """Every movement of the order, oldest first; a refund leg is a movement of money once it is settled."""
+    """Every movement of the order, oldest first.
+
+    A refund leg is a movement of money once it is settled, an extra payment once it is taken. `differences` is all that
+    doesn't add up, the first hundred of it.
+    """
 
     books: OrderBooks
+    differences: tuple[Difference, ...]
     payments: tuple[Payment, ...]
     legs: tuple[RefundLeg, ...]
+    extra: tuple[ExtraPayment, ...]
     stock: tuple[StockMovement, ...]
     coupons: tuple[CouponMovement, ...]
     credits: tuple[CreditMovement, ...]
@@ -74,8 +89,10 @@ async def load_audit(conn: AsyncConnection, order_no: str) -> OrderAudit | None:
         return None
     return OrderAudit(
         books=books,
+        differences=tuple(await differences(conn, order_no)),
         payments=await load_payments(conn, order_no),
         legs=await legs_of_order(conn, order_no),
+        extra=await extra_of_order(conn, order_no),
         stock=await _stock_movements(conn, order_no),
         coupons=await _coupon_movements(conn, order_no),
         credits=await _credit_movements(conn, order_no),
@@ -88,7 +105,18 @@ async def _stock_movements(conn: AsyncConnection, order_no: str) -> tuple[StockM
 
 
 async def _coupon_movements(conn: AsyncConnection, order_no: str) -> tuple[CouponMovement, ...]:
-    found = await conn.execute(_movements(coupon_movements, CouponMovement, order_no))
+    moved = coupon_movements.c
+    found = await conn.execute(
+        select(
+            moved.kind,
+            moved.claim_no,
+            moved.coupon_no,
+            moved.facts["new_coupon_no"].astext.label("new_coupon_no"),
+            moved.at,
+        )
+        .where(moved.order_no == order_no)
+        .order_by(moved.movement_id)
+    )
     return tuple(CouponMovement(**row._mapping) for row in found)
 
 

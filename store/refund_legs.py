@@ -15,7 +15,11 @@ from store.tables import refund_legs
 
 @dataclass(frozen=True, slots=True)
 class RefundLeg:
-    """What goes back to one payment, and how far it is."""
+    """What goes back to one payment, and how far it is.
+
+    `tax_free` and `vat` are the parts that the gateway is told, None when it was told none at purchase. `valid_days`
+    is for mileage that had expired.
+    """
 
     leg_id: str
     claim_no: str
@@ -23,6 +27,9 @@ class RefundLeg:
     means: Means
     gateway: str | None
     amount: int
+    tax_free: int | None
+    vat: int | None
+    valid_days: int | None
     state: LegState
     settled_by: SettledBy | None
     refund_ref: str | None
@@ -51,6 +58,9 @@ async def _legs(conn: AsyncConnection, which: ColumnElement[bool]) -> tuple[Refu
             refund_legs.c.means,
             refund_legs.c.gateway,
             refund_legs.c.amount,
+            refund_legs.c.tax_free,
+            refund_legs.c.vat,
+            refund_legs.c.valid_days,
             refund_legs.c.state,
             refund_legs.c.settled_by,
             refund_legs.c.refund_ref,

@@ -19,6 +19,7 @@ from sqlalchemy import Select, Text, Update, and_, bindparam, func, or_, select,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import AttemptState, ClaimStatus, LegState, SettledBy, Step
+from domain.orders import Means
 from store import claims
 from store.fence import ClaimHead
 from store.tables import claim_events, order_payments, refund_attempts, refund_legs
@@ -42,7 +43,11 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """`key_no` is the n of the key that the next request is sent with; `key_age` since it was first used, if it was."""
+    """`key_no` is the n of the key that the next request is sent with; `key_age` since it was first used, if it was.
+
+    `tax_free` and `vat` are parts of `amount`, None when the gateway was told none of the payment. `private_id` is
+    where the claim's refund account is kept, encrypted, if the customer gave one.
+    """
 
     leg_id: str
     claim_no: str
@@ -56,6 +61,11 @@ class Leg:
     key_age: timedelta | None
     refund_ref: str | None
     code: str | None
+    means: Means
+    currency: str
+    private_id: int | None
+    tax_free: int | None = None
+    vat: int | None = None
 
     @property
     def key(self) -> str:
@@ -164,8 +174,14 @@ def _seen_statement() -> Select[Any]:
             newest.c.state.label("attempt_state"),
             (newest.c.settled_after - func.clock_timestamp()).label("settles_in"),
             newest.c.error_answered,
+            claims_table.c.currency,
+            claims_table.c.private_id,
         )
-        .select_from(refund_legs.outerjoin(newest, text("true")))
+        .select_from(
+            refund_legs.join(claims_table, claims_table.c.claim_no == refund_legs.c.claim_no).outerjoin(
+                newest, text("true")
+            )
+        )
         .where(refund_legs.c.external)
         .order_by(refund_legs.c.leg_id)
     )
@@ -189,6 +205,11 @@ def _seen(row: Any) -> Seen:
         key_age=row.key_age,
         refund_ref=row.refund_ref,
         code=row.code,
+        means=Means(row.means),
+        currency=row.currency,
+        private_id=row.private_id,
+        tax_free=row.tax_free,
+        vat=row.vat,
     )
     if row.try_no is None:
         return Seen(leg, None)

@@ -22,7 +22,7 @@ TOKEN = "token"
 
 
 @dataclass(frozen=True, slots=True)
-class StoredMeans:
+class ShownMeans:
     """`stored_no` is the shop's number of it, `name` what the customer knows it by (``Visa ··1234``)."""
 
     stored_no: str
@@ -35,7 +35,7 @@ class StoredMeans:
 class FedMeans:
     """A stored means as it is fed. Without a `token` the one already stored for the same gateway and means stays."""
 
-    shown: StoredMeans
+    shown: ShownMeans
     token: str | None = field(default=None, repr=False)
 
 
@@ -99,14 +99,14 @@ def _sealed(one: FedMeans, known: Mapping[tuple[str, str, str], bytes], vault: V
     return kept
 
 
-async def list_of(conn: AsyncConnection, member_no: str) -> tuple[StoredMeans, ...]:
+async def list_of(conn: AsyncConnection, member_no: str) -> tuple[ShownMeans, ...]:
     """What the member has stored, in the order in which it was fed."""
     found = await conn.execute(
         select(stored_means.c.stored_no, stored_means.c.means, stored_means.c.gateway, stored_means.c.name)
         .where(stored_means.c.member_no == member_no)
         .order_by(stored_means.c.position)
     )
-    return tuple(StoredMeans(row.stored_no, Means(row.means), row.gateway, row.name) for row in found)
+    return tuple(ShownMeans(row.stored_no, Means(row.means), row.gateway, row.name) for row in found)
 
 
 async def load(conn: AsyncConnection, member_no: str, stored_no: str) -> StoredToken | None:

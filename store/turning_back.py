@@ -5,20 +5,21 @@ Every function runs in the caller's transaction, under the order's lock (`store.
 
 from __future__ import annotations
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import AttemptState, Direction, LegState, Step, StepStatus
+from domain.claims import AttemptState, ChargeState, Direction, LegState, Step, StepStatus
 from store.claims import add_event, close
 from store.fence import ClaimHead
-from store.opening import reserve_payments
-from store.tables import claim_lines, claim_steps, claims, refund_attempts, refund_legs
+from store.opening import reopen_waiting, reserve_payments
+from store.tables import claim_lines, claim_steps, claims, extra_payments, refund_attempts, refund_legs
 
 
 async def outcome_unknown(conn: AsyncConnection, claim_no: str) -> bool:
-    """True while an attempt of the claim is sent and its outcome not known: it must not be undone, nor go on."""
-    asked = select(exists().where(refund_attempts.c.claim_no == claim_no, refund_attempts.c.state == AttemptState.SENT))
-    return bool((await conn.execute(asked)).scalar_one())
+    """True while a refund or charge of the claim is sent, and its outcome not known: it can't be undone, nor go on."""
+    refund = exists().where(refund_attempts.c.claim_no == claim_no, refund_attempts.c.state == AttemptState.SENT)
+    charge = exists().where(extra_payments.c.claim_no == claim_no, extra_payments.c.state == ChargeState.SENT)
+    return bool((await conn.execute(select(or_(refund, charge)))).scalar_one())
 
 
 async def turn_back(conn: AsyncConnection, head: ClaimHead, code: str, reason: str) -> bool:
@@ -38,9 +39,15 @@ async def turn_back(conn: AsyncConnection, head: ClaimHead, code: str, reason: s
 
 
 async def free(conn: AsyncConnection, head: ClaimHead) -> None:
-    """Undo the opening: free the units, void the legs, and close the claim as rejected."""
+    """Undo the opening: free the units, void legs and charge, await payments again, and close the claim as rejected."""
     await conn.execute(update(claim_lines).where(claim_lines.c.claim_no == head.claim_no).values(live=False))
     await reserve_payments(conn, head.claim_no, sign=-1)
+    await reopen_waiting(conn, head.claim_no, head.order_no)
+    await conn.execute(
+        update(extra_payments)
+        .where(extra_payments.c.claim_no == head.claim_no)
+        .values(state=ChargeState.VOID, moved_at=func.clock_timestamp())
+    )
     await conn.execute(
         update(refund_legs)
         .where(refund_legs.c.claim_no == head.claim_no)

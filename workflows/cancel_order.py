@@ -1,7 +1,7 @@
 """A cancel claim from request to last notice. docs/saga.md tells why in this order.
 
-open → the first external refund (the pivot) → everything else side by side → complete → notify. Before the pivot a
-final refusal undoes all; after it the claim only goes forward, and what fails waits for a person.
+open → the extra payment, or the first external refund (the pivot) → everything else side by side → complete → notify.
+Before the pivot a final refusal undoes all; after it the claim only goes forward, and what fails waits for a person.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from domain.claims import ClaimStatus, Direction, LegState, Step, StepStatus, St
 from domain.refusals import Code, Refusal
 from domain.standing import LegStanding, Standing
 from workflows import budgets, failures
+from workflows.charging import ExtraCharge
 from workflows.claim import ClaimWorkflow, TurnedBack
 from workflows.compensations import Compensations
+from workflows.gateway_calls import GaveBack
 from workflows.messages import Accepted, CancelOrder, ClaimOutcome
 from workflows.opening import begin
-from workflows.refunding import GaveBack, LegRefund
+from workflows.refunding import LegRefund
 
 
 @workflow.defn
@@ -79,6 +81,8 @@ class CancelOrderWorkflow(ClaimWorkflow):
         self._undo.add(self._undo_open)
         if standing.direction is Direction.UNDOING:
             raise TurnedBack
+        if standing.extra and standing.steps[Step.CHARGE] is not StepStatus.DONE:
+            await ExtraCharge(self, self._claim_no, standing.extra).run()
         external = standing.external_legs
         first = None
         if external and not standing.decided:
@@ -187,7 +191,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
             )
         )
 
-    # --- what a leg asks of its claim -------------------------------------------------------------------------------
+    # --- what moving money asks of its claim --------------------------------------------------------------------------
 
     @property
     def pace(self) -> Pace:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from activities.parking import Parked
-from domain.claims import Action, StuckReason
+from domain.claims import Action, Step, StuckReason
 
 _MEANING = {
     StuckReason.PSP_DOWN: "The payment gateway does not answer.",
@@ -30,25 +30,42 @@ _ACTION = {
 }
 
 
+_MEANING_OF_CHARGE = {
+    **_MEANING,
+    StuckReason.PSP_DECLINED: "The extra payment was refused for good.",
+}
+
+_ACTION_OF_CHARGE = {
+    **_ACTION,
+    Action.RETRY: "try again; the charge is looked up first, and sent only if it was not carried out",
+    Action.SETTLE: "the charge was taken; add `evidence`: the gateway's own number of the payment that it lists for us",
+    Action.ABORT: "undo the claim; nothing has been charged",
+}
+
+
 def parked(claim_no: str, parkings: Iterable[Parked]) -> str:
     """What stands still, why, what happened, what is safe, and the command to send."""
     return "\n\n".join([f"**Claim {claim_no} needs an operator.**", *(_one(parking) for parking in parkings)])
 
 
 def _one(parking: Parked) -> str:
+    charge = parking.step is Step.CHARGE
+    meaning = _MEANING_OF_CHARGE if charge else _MEANING
+    action = _ACTION_OF_CHARGE if charge else _ACTION
+    money = "charge" if charge else "refund"
     where = f"`{parking.step.value}`" + (f" of `{parking.part}`" if parking.part else "")
     told = [
         f"**Parking {parking.parking_no}**: {where} stands still, cause `{parking.cause.value}`. "
-        f"{_MEANING[parking.cause]}",
+        f"{meaning[parking.cause]}",
         f"Last seen: {parking.detail}",
     ]
     if parking.outcome_unknown:
         told.append(
-            "**Money may have moved**: whether a refund of this claim was carried out is not known. Until it is, the "
-            "claim can't be undone, and `settle` needs the gateway's own reference of that refund as `evidence`."
+            f"**Money may have moved**: whether a {money} of this claim was carried out is not known. Until it is, the "
+            f"claim can't be undone, and `settle` needs the gateway's own reference of that {money} as `evidence`."
         )
     told.append("What is safe now:")
-    told.append("\n".join(f"- `{action.value}`: {_ACTION[action]}" for action in parking.actions))
+    told.append("\n".join(f"- `{one.value}`: {action[one]}" for one in parking.actions))
     example = {"parkingNo": parking.parking_no, "action": parking.actions[0].value, "reason": "…", "actor": "your name"}
     told.append(
         "To answer: *More Actions*, *Send an Update*, `resolve`, with this as data:\n\n"

@@ -5,59 +5,29 @@ After every turn the ledger is read again, so it does not matter which run, or w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.claims import Turned
-from activities.messages import Pace
 from activities.refund_protocol import Poll, RefundKind, RefundResult
 from activities.refunds import LookUpResult, LookUpState, PollResult, RefundActivities, RefundLeg
 from domain.claims import LegState, Step, StuckReason
 from domain.refusals import Code
 from domain.standing import LegStanding
 from workflows import budgets, failures
-
-
-class Claim(Protocol):
-    """What a leg needs of its claim's workflow."""
-
-    @property
-    def pace(self) -> Pace: ...
-    @property
-    def decided(self) -> bool: ...
-    @property
-    def cancel_pending(self) -> bool: ...
-    async def obey_cancel(self) -> None: ...
-    async def turn_back(self, code: str, reason: str) -> Turned: ...
-    async def park(
-        self, step: Step, part: str, cause: StuckReason, detail: str, *, heed_cancel: bool = False
-    ) -> None: ...
-    def pivot_passed(self) -> None: ...
-    def refund_pending(self, leg_id: str) -> None: ...
-    def refund_ended(self, leg_id: str) -> None: ...
-
-
-class GaveBack(Exception):
-    """The claim turned back before this leg was accepted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stands:
-    """Why a leg can't go on by itself. `refuses`: before the pivot this undoes the claim instead of asking a person."""
-
-    cause: StuckReason
-    detail: str
-    refuses: bool = False
-
+from workflows.gateway_calls import Claim, GatewayCall, GaveBack, Stands, stand_still
 
 _REFUSING = {
     RefundKind.REFUSED: StuckReason.PSP_DECLINED,
     RefundKind.CONFLICT: StuckReason.PSP_CONFLICT,
     RefundKind.NEEDS_ACCOUNT: StuckReason.ACCOUNT_NEEDED,
+}
+
+_FOUND = {
+    LookUpState.ACCEPTED: RefundKind.ACCEPTED,
+    LookUpState.PENDING: RefundKind.PENDING,
+    LookUpState.REFUSED: RefundKind.REFUSED,
 }
 
 
@@ -102,58 +72,18 @@ class LegRefund:
 
     async def _refund(self) -> RefundResult | Stands:
         """Call the gateway, as often as the budget allows. When that ends without an answer, look up what happened."""
-        call = workflow.start_activity_method(
+        answer: RefundResult | LookUpResult | Stands = await GatewayCall(
             RefundActivities.refund,
+            RefundActivities.look_up,
             self._asked,
             summary=f"refund {self._leg.amount} to {self._leg.means.value} ({self._leg.leg_id})",
-            **budgets.gateway_call(self._claim.pace),
-        )
-        heard = not self._claim.decided
-        await workflow.wait_condition(lambda: call.done() or (heard and self._claim.cancel_pending))
-        if not call.done():
-            # Its answer is waited for: only how the last try ended is told by "cancelled".
-            call.cancel()
-        try:
-            return await call
-        except FailureError as failed:
-            return await self._look_up(failed)
-
-    async def _look_up(self, lost: FailureError) -> RefundResult | Stands:
-        """The call ended without an answer: before anything else is decided, the row and the gateway are asked."""
-        while True:
-            try:
-                found: LookUpResult = await workflow.execute_activity_method(
-                    RefundActivities.look_up,
-                    self._asked,
-                    summary=f"look up {self._leg.leg_id}",
-                    **budgets.gateway_read(self._claim.pace),
-                )
-            except FailureError as failed:
-                return Stands(failures.cause_of(failed), f"look-up: {failures.describe(failed)}")
-            match found.state:
-                case LookUpState.ACCEPTED:
-                    return RefundResult(kind=RefundKind.ACCEPTED)
-                case LookUpState.PENDING:
-                    return RefundResult(kind=RefundKind.PENDING)
-                case LookUpState.REFUSED:
-                    return RefundResult(kind=RefundKind.REFUSED, code=found.code)
-                case LookUpState.UNKNOWN_YET:
-                    await workflow.sleep(max(found.wait or 0, 0.1), summary="until the gateway must have settled it")
-                case LookUpState.UNREACHABLE:
-                    return Stands(
-                        StuckReason.PSP_DOWN,
-                        f"{self._tried()}: {failures.describe(lost)}; looked up: no answer either",
-                    )
-                case LookUpState.ABSENT:
-                    cause = failures.cause_of(lost)
-                    if cause is StuckReason.PSP_UNKNOWN:  # not any more
-                        return Stands(
-                            StuckReason.PSP_DOWN, f"{self._tried()}: no answer; looked up: nothing was refunded"
-                        )
-                    return Stands(cause, f"{self._tried()}: {failures.describe(lost)}; nothing was refunded")
-
-    def _tried(self) -> str:
-        return f"refund of {self._leg.amount} at {self._leg.gateway}"
+            subject=self._leg.leg_id,
+            what=f"refund of {self._leg.amount} at {self._leg.gateway}",
+            done="refunded",
+        ).make(self._claim)
+        if isinstance(answer, LookUpResult):
+            return RefundResult(kind=_FOUND[answer.state], code=answer.code)
+        return answer
 
     def _why(self, result: RefundResult) -> Stands:
         detail = f"{self._leg.gateway} answered {result.code}"
@@ -164,15 +94,8 @@ class LegRefund:
     # --- what comes of it -------------------------------------------------------------------------------------------
 
     async def _stand_still(self, why: Stands) -> None:
-        """Before the pivot a final refusal turns the claim back; anything else waits for a person."""
-        await self._claim.obey_cancel()
-        if why.refuses and not self._claim.decided:
-            turned = await self._claim.turn_back(Code.NOT_CANCELLABLE.value, f"refund.{why.cause.value.lower()}")
-            if turned in (Turned.UNDOING, Turned.FINAL):
-                raise GaveBack
-        # A request to cancel that the ledger could not obey yet must not end the waiting again and again.
-        heed = not self._claim.decided and not self._claim.cancel_pending
-        await self._claim.park(Step.REFUND, self._leg.leg_id, why.cause, why.detail, heed_cancel=heed)
+        refusal = (Code.NOT_CANCELLABLE.value, f"refund.{why.cause.value.lower()}")
+        await stand_still(self._claim, why, Step.REFUND, self._leg.leg_id, refusal)
 
     async def _wait_for(self, holder: str) -> None:
         """Another refund of this payment is under way. No attempt is used up; patience is."""

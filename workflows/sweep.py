@@ -11,6 +11,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError
 
 from activities.audit import AuditActivities
+from activities.charges import ChargeActivities
 from activities.messages import Message
 
 
@@ -22,6 +23,7 @@ class Sweep(Message):
     attempts_of_final: int | None
     late_refunds: int | None
     unbalanced: int | None
+    late_charges: int | None = None
 
 
 @workflow.defn
@@ -34,6 +36,8 @@ class SweepWorkflow:
             attempts_of_final=await self._look(AuditActivities.find_attempts_of_final_claims),
             late_refunds=await self._look(AuditActivities.look_again),
             unbalanced=await self._look(AuditActivities.find_unbalanced_orders),
+            # A sweep that began before there were charges ends as it began.
+            late_charges=await self._look(ChargeActivities.find_late) if workflow.patched("late-charges") else None,
         )
 
     async def _look(self, method: Callable[..., Any]) -> int | None:

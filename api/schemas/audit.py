@@ -7,11 +7,15 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
+from api import texts
+from api.audit_wording import SUMS
 from api.codes import MEANS, PAYMENT_STATUS
 from api.schemas.fields import Wire, YesNo, yes_no
 from domain.conservation import Books
+from domain.differences import Measure, Sum
 from domain.orders import Means, Payment, PaymentStatus
-from store.conservation import OrderBooks
+from store.conservation import Difference
+from store.extra_payments import ExtraPayment
 from store.findings import OpenFinding
 from store.inbox import InboxNotice
 from store.order_audit import CouponMovement, CreditMovement, OrderAudit, StockMovement
@@ -19,10 +23,10 @@ from store.refund_legs import RefundLeg
 
 
 class Conservation(Wire):
-    """paidAmt + addPayAmt = rfdAmt + dueAmt + boughtAmt + feeAmt, always, while claims run too."""
+    """Both sides of the books: paidAmt + addPayAmt = rfdAmt + dueAmt + boughtAmt + feeAmt, while claims run too."""
 
-    paid: int = Field(alias="paidAmt")
-    extra_paid: int = Field(alias="addPayAmt")
+    paid: int = Field(alias="paidAmt", description="Paid at purchase.")
+    extra_paid: int = Field(alias="addPayAmt", description="Taken by claims that cost more than they returned.")
     refunded: int = Field(alias="rfdAmt")
     due: int = Field(alias="dueAmt", description="Still to be returned, less what is still owed; can be negative.")
     bought: int = Field(alias="boughtAmt", description="Goods still bought, at what they cost now.")
@@ -46,6 +50,8 @@ class PaymentEntry(Wire):
     status: Annotated[PaymentStatus, PAYMENT_STATUS] = Field(alias="payStatCd")
     amount: int = Field(alias="payAmt")
     refunding: int = Field(alias="rfdAmt", description="Returned of it, or planned to be.")
+    closed: YesNo = Field(alias="clsYn", description="Y: it was awaited, and a cancel closed it.")
+    extra: YesNo = Field(alias="addPayYn", description="Y: a claim took it as its extra payment.")
 
     @classmethod
     def of(cls, payment: Payment) -> Self:
@@ -55,6 +61,8 @@ class PaymentEntry(Wire):
             status=payment.status,
             amount=payment.amount,
             refunding=payment.refunding,
+            closed=yes_no(payment.closed),
+            extra=yes_no(payment.extra),
         )
 
 
@@ -64,6 +72,8 @@ class RefundEntry(Wire):
     payment_no: str = Field(alias="payNo")
     means: Annotated[Means, MEANS] = Field(alias="payWayCd")
     amount: int = Field(alias="rfdAmt")
+    tax_free: int | None = Field(alias="taxFreeAmt")
+    vat: int | None = Field(alias="vatAmt")
     state: str = Field(alias="rfdStat", description="PLANNED, PENDING, SETTLED, REFUSED or VOID.")
     settled_by: str | None = Field(alias="settledBy", description="GATEWAY, HAND or OURS.")
     reference: str | None = Field(alias="pgRfdNo", description="The gateway's own number of the refund.")
@@ -78,11 +88,41 @@ class RefundEntry(Wire):
             payment_no=leg.payment_no,
             means=leg.means,
             amount=leg.amount,
+            tax_free=leg.tax_free,
+            vat=leg.vat,
             state=leg.state.value,
             settled_by=leg.settled_by.value if leg.settled_by else None,
             reference=leg.refund_ref,
             evidence=leg.evidence,
             settled_at=leg.settled_at,
+        )
+
+
+class ExtraEntry(Wire):
+    """What a claim costs beyond its refund, and how far the charge is."""
+
+    claim_no: str = Field(alias="claimNo")
+    means: Annotated[Means, MEANS] = Field(alias="payWayCd")
+    gateway: str | None = Field(alias="gateway", description="null: a balance of the member's own.")
+    amount: int = Field(alias="payAmt")
+    state: str = Field(alias="addPayStat", description="PLANNED, SENT, TAKEN, REFUSED or VOID.")
+    payment_no: str | None = Field(alias="payNo", description="The payment of the order that it became.")
+    reference: str | None = Field(alias="pgTid", description="The gateway's own number of it.")
+    code: str | None = Field(alias="pgCd", description="The gateway's last code for it.")
+    at: datetime = Field(alias="dtm")
+
+    @classmethod
+    def of(cls, extra: ExtraPayment) -> Self:
+        return cls(
+            claim_no=extra.claim_no,
+            means=extra.means,
+            gateway=extra.gateway,
+            amount=extra.amount,
+            state=extra.state.value,
+            payment_no=extra.payment_no,
+            reference=extra.gateway_ref,
+            code=extra.code,
+            at=extra.moved_at,
         )
 
 
@@ -110,22 +150,31 @@ class StockEntry(Wire):
 
 class CouponEntry(Wire):
     claim_no: str | None = Field(alias="claimNo")
-    kind: str = Field(alias="kind", description="feed or restore.")
+    kind: str = Field(alias="kind", description="feed, restore or reissue.")
     coupon_no: str = Field(alias="cpnNo")
+    new_coupon_no: str | None = Field(alias="newCpnNo", description="What the member got for one that was reissued.")
     at: datetime = Field(alias="dtm")
 
     @classmethod
     def of(cls, movement: CouponMovement) -> Self:
-        return cls(claim_no=movement.claim_no, kind=movement.kind, coupon_no=movement.coupon_no, at=movement.at)
+        return cls(
+            claim_no=movement.claim_no,
+            kind=movement.kind,
+            coupon_no=movement.coupon_no,
+            new_coupon_no=movement.new_coupon_no,
+            at=movement.at,
+        )
 
 
 class CreditEntry(Wire):
     claim_no: str | None = Field(alias="claimNo")
-    kind: str = Field(alias="kind")
+    kind: str = Field(alias="kind", description="refund; extra: an extra payment; points: earned ones taken back.")
     leg_id: str | None = Field(alias="rfdLegNo")
     means: Annotated[Means, MEANS] = Field(alias="payWayCd")
     member_no: str | None = Field(alias="mbrNo")
     amount: int = Field(alias="amt", description="Signed: added to the balance.")
+    expires_at: datetime | None = Field(alias="expDtm", description="Of mileage that came back.")
+    owed: int = Field(alias="owedAmt", description="What the balance lacked when earned points were taken back.")
     at: datetime = Field(alias="dtm")
 
     @classmethod
@@ -137,24 +186,59 @@ class CreditEntry(Wire):
             means=movement.means,
             member_no=movement.member_no,
             amount=movement.amount,
+            expires_at=movement.expires_at,
+            owed=movement.owed,
             at=movement.at,
         )
 
 
-class BooksView(Wire):
-    """The books of one order, as the database reckons them from what claims left."""
+class DifferenceEntry(Wire):
+    """A sum that does not come out: what it should be, what it is, and what the difference means."""
+
+    order_no: str = Field(alias="ordNo")
+    claim_no: str | None = Field(alias="claimNo")
+    rule: Sum = Field(alias="rule", description="Which sum, by a stable word.")
+    subject: str = Field(
+        alias="subject", description="Of what: the number of the order, claim, payment, refund leg, line or coupon."
+    )
+    measure: Measure = Field(alias="measure", description="What is counted; money is in minor units of `currency`.")
+    currency: str = Field(alias="currency")
+    expected: int = Field(alias="expected", description="By what was planned and decided; of a limit, the limit.")
+    found: int = Field(alias="found", description="By what was done.")
+    difference: int = Field(alias="diff", description="found - expected.")
+    reason: str = Field(alias="reason", description="For people, in the language of Accept-Language.")
+
+    @classmethod
+    def of(cls, difference: Difference, language: str) -> Self:
+        return cls(
+            order_no=difference.order_no,
+            claim_no=difference.claim_no,
+            rule=difference.rule,
+            subject=difference.subject,
+            measure=difference.rule.measure,
+            currency=difference.currency,
+            expected=difference.expected,
+            found=difference.found,
+            difference=difference.difference,
+            reason=texts.pick(SUMS[difference.rule], language),
+        )
+
+
+class AuditView(Wire):
+    """The books of an order, both sides; all that doesn't add up; and every movement, oldest first.
+
+    Money in is `payList`, extra payments included, and `addPayList`; money out is `rfdList`. Earned points that were
+    taken back are in `creditList`; they are no part of the money.
+    """
 
     order_no: str = Field(alias="ordNo")
     currency: str = Field(alias="currency")
     conservation: Conservation = Field(alias="conservation")
-    balanced: YesNo = Field(alias="balancedYn")
-    difference: int = Field(alias="diffAmt", description="0, or something is wrong.")
-
-
-class AuditView(BooksView):
-    """Every movement of money, stock, coupons and credits of an order, oldest first."""
-
+    balanced: YesNo = Field(alias="balancedYn", description="Y: diffList is empty.")
+    difference: int = Field(alias="diffAmt", description="Paid and not accounted for by the books: 0.")
+    differences: list[DifferenceEntry] = Field(alias="diffList")
     payments: list[PaymentEntry] = Field(alias="payList")
+    extra: list[ExtraEntry] = Field(alias="addPayList")
     refunds: list[RefundEntry] = Field(alias="rfdList")
     stock: list[StockEntry] = Field(alias="stockList")
     coupons: list[CouponEntry] = Field(alias="cpnList")
@@ -184,8 +268,11 @@ class FindingEntry(Wire):
 class FindingsView(Wire):
     """What does not add up: nothing, one hopes."""
 
-    unbalanced: list[BooksView] = Field(alias="unbalancedList")
+    differences: list[DifferenceEntry] = Field(alias="diffList", description="Reckoned now, by order number.")
     findings: list[FindingEntry] = Field(alias="findingList")
+    next: str | None = Field(
+        alias="nextAfter", description="Send it as `after` to go on; null: all orders have been gone through."
+    )
 
 
 class NoticeEntry(Wire):
@@ -215,25 +302,17 @@ class InboxView(Wire):
     next: str | None = Field(alias="nextAfter", description="Send it as `after` for older ones; null: there are none.")
 
 
-def books_view(books: OrderBooks) -> BooksView:
-    return BooksView(
-        order_no=books.order_no,
-        currency=books.currency,
-        conservation=Conservation.of(books.books),
-        balanced=yes_no(books.books.difference == 0),
-        difference=books.books.difference,
-    )
-
-
-def audit_view(audit: OrderAudit) -> AuditView:
-    head = books_view(audit.books)
+def audit_view(audit: OrderAudit, language: str) -> AuditView:
+    books = audit.books.books
     return AuditView(
-        order_no=head.order_no,
-        currency=head.currency,
-        conservation=head.conservation,
-        balanced=head.balanced,
-        difference=head.difference,
+        order_no=audit.books.order_no,
+        currency=audit.books.currency,
+        conservation=Conservation.of(books),
+        balanced=yes_no(not audit.differences),
+        difference=books.difference,
+        differences=[DifferenceEntry.of(difference, language) for difference in audit.differences],
         payments=[PaymentEntry.of(payment) for payment in audit.payments],
+        extra=[ExtraEntry.of(extra) for extra in audit.extra],
         refunds=[RefundEntry.of(leg) for leg in audit.legs],
         stock=[StockEntry.of(movement) for movement in audit.stock],
         coupons=[CouponEntry.of(movement) for movement in audit.coupons],

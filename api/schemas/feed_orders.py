@@ -10,10 +10,21 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from api.codes import LINE_STATUS, MEANS, MEDIUM, PAYMENT_STATUS, PROMOTION, Medium
+from api.codes import (
+    BELOW_MINIMUM,
+    DELIVERY_PAY,
+    LINE_STATUS,
+    MEANS,
+    MEDIUM,
+    PAYMENT_STATUS,
+    PROMOTION,
+    DeliveryPay,
+    Medium,
+)
 from api.schemas.feed_fields import Email, Fed, Moment, Phone
 from api.schemas.fields import Amount, LineNo, Name, Number, Password, Quantity, Wire, YesNo, yes_no
 from domain.orders import (
+    BelowMinimum,
     Benefit,
     DeliveryGroup,
     Line,
@@ -32,7 +43,10 @@ MOST_ROWS = 2000
 
 
 class GroupWire(Fed):
-    """Lines shipped together: `paidDlexAmt` is what the order paid for it after the shipping coupon's `dlexDcAmt`."""
+    """Lines shipped together.
+
+    `paidDlexAmt` is what the order paid for it after the shipping coupon's `dlexDcAmt`, `rmtDlexAmt` on top of that.
+    """
 
     group_no: Number = Field(alias="deliGrpNo")
     policy_no: Number = Field(alias="deliPolcNo")
@@ -40,6 +54,14 @@ class GroupWire(Fed):
     fee: Amount = Field(alias="dlexAmt", description="The policy's fee.")
     fee_discount: Amount = Field(alias="dlexDcAmt")
     fee_paid: Amount = Field(alias="paidDlexAmt")
+    surcharge: Amount = Field(
+        0, alias="rmtDlexAmt", description="Surcharge paid for a remote area, on top of `paidDlexAmt`."
+    )
+    pay: Annotated[DeliveryPay, DELIVERY_PAY] = Field(
+        DeliveryPay.PREPAID,
+        alias="deliPayCd",
+        description="10 paid with the order, 20 collected by the carrier: then the order paid and owes none.",
+    )
     coupon_no: Number | None = Field(None, alias="cpnNo")
 
     def to_group(self) -> DeliveryGroup:
@@ -51,6 +73,8 @@ class GroupWire(Fed):
             fee_discount=self.fee_discount,
             fee_paid=self.fee_paid,
             coupon_no=self.coupon_no,
+            surcharge=self.surcharge,
+            collect=self.pay is DeliveryPay.COLLECT,
         )
 
     @classmethod
@@ -62,12 +86,17 @@ class GroupWire(Fed):
             dlexAmt=group.fee,
             dlexDcAmt=group.fee_discount,
             paidDlexAmt=group.fee_paid,
+            rmtDlexAmt=group.surcharge,
+            deliPayCd=DeliveryPay.COLLECT if group.collect else DeliveryPay.PREPAID,
             cpnNo=group.coupon_no,
         )
 
 
 class LineShape(Wire):
-    """`ordQty` units of one variant at `salePrc` each."""
+    """`ordQty` units of one variant at `salePrc` each.
+
+    A gift costs 0 and says what it comes with: a line (`giftOfOrdSeq`) or an amount (`giftMinAmt`), not both.
+    """
 
     line_no: LineNo = Field(alias="ordSeq")
     goods_no: Number = Field(alias="goodsNo")
@@ -79,14 +108,29 @@ class LineShape(Wire):
     group_no: Number = Field(alias="deliGrpNo")
     status: Annotated[LineStatus, LINE_STATUS] = Field(alias="ordDtlStatCd")
     tax_free: YesNo = Field("N", alias="taxFreeYn")
-    gift: YesNo = Field("N", alias="giftYn")
+    gift_of: LineNo | None = Field(
+        None, alias="giftOfOrdSeq", description="The line that this gift comes with, and leaves with."
+    )
+    gift_minimum: Amount | None = Field(
+        None, alias="giftMinAmt", description="What the order must be worth to get this gift, and to keep it."
+    )
+    earned_points: Amount = Field(
+        0, alias="earnPntAmt", description="Points that the line brought its buyer, all units together."
+    )
 
 
 class FedLineWire(LineShape, Fed):
+    gift: YesNo | None = Field(
+        None,
+        alias="giftYn",
+        description="Y exactly when one of `giftOfOrdSeq`, `giftMinAmt` is given; null: as they say.",
+    )
+
     def to_line(self) -> Line:
-        """Raises BAD_VALUE for a gift: they can't be fed yet."""
-        if self.gift == "Y":
-            raise Refusal(Code.BAD_VALUE, "line.gift", line_no=self.line_no)
+        """Raises BAD_VALUE when `giftYn` contradicts the conditions."""
+        conditional = self.gift_of is not None or self.gift_minimum is not None
+        if self.gift is not None and (self.gift == "Y") != conditional:
+            raise Refusal(Code.BAD_VALUE, "gift.flag", line_no=self.line_no)
         return Line(
             line_no=self.line_no,
             goods_no=self.goods_no,
@@ -98,12 +142,16 @@ class FedLineWire(LineShape, Fed):
             group_no=self.group_no,
             status=self.status,
             tax_free=self.tax_free == "Y",
+            gift_of=self.gift_of,
+            gift_minimum=self.gift_minimum,
+            earned_points=self.earned_points,
         )
 
 
 class LineView(LineShape):
     """The line as it stands, and what the caller may do to it now."""
 
+    gift: YesNo = Field(alias="giftYn")
     units_gone: int = Field(alias="cnclQty", description="Units held or cancelled.")
     can_cancel: YesNo = Field(alias="cnclPsbYn")
     cancel_reason: str | None = Field(alias="cnclReason", description="Why it can't be cancelled.")
@@ -117,12 +165,18 @@ class ShareWire(Fed):
 
 
 class BenefitWire(Fed):
-    """A goods or basket coupon used on the order; `dcAmt` is the sum of its shares."""
+    """A goods, double or basket coupon used on the order; `dcAmt` is the sum of its shares."""
 
     coupon_no: Number = Field(alias="cpnNo")
     promotion: Annotated[Promotion, PROMOTION] = Field(alias="promoTypCd")
     amount: Amount = Field(alias="dcAmt")
     minimum: Amount = Field(0, alias="minAmt")
+    below_minimum: Annotated[BelowMinimum, BELOW_MINIMUM] | None = Field(
+        None,
+        alias="blwMinCd",
+        description="Basket coupons: what a partial cancel that falls below `minAmt` does. TAKE_BACK takes the discount"
+        " of the rest back, KEEP leaves it, FORBID allows no such cancel; null: the shop's policy.",
+    )
     shares: list[ShareWire] = Field(alias="shareList", min_length=1, max_length=MOST_ROWS)
 
     def to_benefit(self) -> Benefit:
@@ -138,6 +192,7 @@ class BenefitWire(Fed):
             amount=self.amount,
             minimum=self.minimum,
             shares=shares,
+            below_minimum=self.below_minimum,
         )
 
     @classmethod
@@ -147,11 +202,12 @@ class BenefitWire(Fed):
             promoTypCd=benefit.promotion,
             dcAmt=benefit.amount,
             minAmt=benefit.minimum,
+            blwMinCd=benefit.below_minimum,
             shareList=[ShareWire(ordSeq=line_no, dcAmt=amount) for line_no, amount in benefit.shares.items()],
         )
 
 
-class PaymentWire(Fed):
+class PaymentShape(Wire):
     payment_no: Number = Field(alias="payNo")
     means: Annotated[Means, MEANS] = Field(alias="payWayCd")
     amount: Amount = Field(alias="payAmt")
@@ -159,7 +215,20 @@ class PaymentWire(Fed):
     gateway: Number | None = Field(None, alias="gateway", description="Which gateway took it.")
     gateway_ref: Number | None = Field(None, alias="pgTid", description="The gateway's own number of it.")
     partial_cancel: YesNo = Field(alias="partCnclPsbYn", description="Whether it can be refunded in part.")
+    tax_free: Amount | None = Field(
+        None,
+        alias="taxFreeAmt",
+        description="Tax-free part of `payAmt`, as the gateway was told; null: it was told none.",
+    )
+    vat: Amount | None = Field(
+        None, alias="vatAmt", description="VAT in the taxable part, as the gateway was told; null: it was told none."
+    )
+    expires_at: Moment | None = Field(
+        None, alias="expDtm", description="Mileage: when it would have expired had it not been spent."
+    )
 
+
+class PaymentWire(PaymentShape, Fed):
     def to_payment(self) -> Payment:
         return Payment(
             payment_no=self.payment_no,
@@ -169,18 +238,33 @@ class PaymentWire(Fed):
             gateway=self.gateway,
             gateway_ref=self.gateway_ref,
             partial_cancel=self.partial_cancel == "Y",
+            tax_free=self.tax_free,
+            vat=self.vat,
+            expires_at=self.expires_at,
         )
+
+
+class StandingPayment(PaymentShape):
+    """The payment as it stands. One that a claim took was never fed, and a feed leaves it out."""
+
+    closed: YesNo = Field(alias="clsYn", description="Y: it was awaited, and a cancel closed it; nobody has to pay it.")
+    extra: YesNo = Field(alias="addPayYn", description="Y: a claim took it as its extra payment.")
 
     @classmethod
     def of(cls, payment: Payment) -> Self:
         return cls(
-            payNo=payment.payment_no,
-            payWayCd=payment.means,
-            payAmt=payment.amount,
-            payStatCd=payment.status,
+            payment_no=payment.payment_no,
+            means=payment.means,
+            amount=payment.amount,
+            status=payment.status,
             gateway=payment.gateway,
-            pgTid=payment.gateway_ref,
-            partCnclPsbYn=yes_no(payment.partial_cancel),
+            gateway_ref=payment.gateway_ref,
+            partial_cancel=yes_no(payment.partial_cancel),
+            tax_free=payment.tax_free,
+            vat=payment.vat,
+            expires_at=payment.expires_at,
+            closed=yes_no(payment.closed),
+            extra=yes_no(payment.extra),
         )
 
 
@@ -194,17 +278,17 @@ class OrderShape(Wire):
     ordered_at: Moment = Field(alias="ordDtm")
     groups: list[GroupWire] = Field(alias="deliGrpList", min_length=1, max_length=MOST_ROWS)
     benefits: list[BenefitWire] = Field(default_factory=list, alias="benefitList", max_length=MOST_ROWS)
-    payments: list[PaymentWire] = Field(alias="payList", max_length=50)
 
 
 class FedOrderWire(OrderShape, Fed):
     """An order as a checkout left it: lines − shares + paid shipping = payments."""
 
+    payments: list[PaymentWire] = Field(alias="payList", max_length=50)
     password: Password | None = Field(None, alias="umemPwd", description="Guests only.")
     lines: list[FedLineWire] = Field(alias="ordDtlList", min_length=1, max_length=MOST_ROWS)
 
     def to_order(self, order_no: str, password_hash: str | None) -> FedOrder:
-        """Raises BAD_VALUE for what a schema can't see: gifts, a coupon that names a line twice."""
+        """Raises BAD_VALUE for what a schema can't see: a gift that is none, a coupon that names a line twice."""
         return FedOrder(
             order=Order(
                 order_no=order_no,
@@ -257,4 +341,5 @@ class OrderView(OrderShape):
 
     order_no: str = Field(alias="ordNo")
     lines: list[LineView] = Field(alias="ordDtlList")
+    payments: list[StandingPayment] = Field(alias="payList")
     claims: list[ClaimEntry] = Field(alias="claimList")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from api.codes import PROMOTION, SALE_METHOD, SALE_STATUS
+from api.codes import MEANS, PROMOTION, SALE_METHOD, SALE_STATUS
 from api.schemas.feed_fields import Email, Fed, Moment, Phone
-from api.schemas.fields import Amount, Name, Number
-from domain.orders import Item, Promotion, SaleMethod, SaleStatus
+from api.schemas.fields import Amount, Name, Number, Wire
+from domain.orders import Item, Means, Promotion, SaleMethod, SaleStatus
 from store.feed_shop import FedCoupon, FedMember
+from store.stored_means import FedMeans, ShownMeans
 
 
 class OptionWire(Fed):
@@ -55,7 +57,28 @@ class ItemWire(Fed):
         )
 
 
-class MemberWire(Fed):
+class StoredMeansShape(Wire):
+    """A means of payment that the member has stored at a gateway."""
+
+    stored_no: Number = Field(alias="stPayNo", description="The shop's number of it.")
+    means: Annotated[Means, MEANS] = Field(alias="payWayCd")
+    gateway: Number = Field(alias="gateway")
+    name: Name = Field(alias="nm", description="What the customer knows it by.", examples=["Visa ··1234"])
+
+
+class StoredMeansWire(StoredMeansShape, Fed):
+    token: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
+        None,
+        alias="token",
+        description="What the gateway charges by: kept encrypted, and never told. null: the one that is kept already.",
+        repr=False,
+    )
+
+    def to_means(self) -> FedMeans:
+        return FedMeans(ShownMeans(self.stored_no, self.means, self.gateway, self.name), self.token)
+
+
+class MemberShape(Wire):
     """A member and the balances of own credits. One that only an order has named so far has no name."""
 
     name: Name | None = Field(alias="mbrNm")
@@ -63,6 +86,15 @@ class MemberWire(Fed):
     phone: Phone | None = Field(None, alias="phone")
     mileage: Amount = Field(alias="mileage")
     deposit: Amount = Field(alias="deposit")
+
+
+class MemberWire(MemberShape, Fed):
+    stored: list[StoredMeansWire] | None = Field(
+        None,
+        alias="storedPayList",
+        max_length=100,
+        description="All that the member has stored, in the order to show it; null: as it is.",
+    )
 
     def to_member(self, member_no: str) -> FedMember:
         return FedMember(
@@ -74,14 +106,28 @@ class MemberWire(Fed):
             deposit=self.deposit,
         )
 
+
+class MemberView(MemberShape):
+    """The member as it stands; what is stored is told without its tokens."""
+
+    stored: list[StoredMeansShape] = Field(alias="storedPayList")
+    points_owed: int = Field(
+        alias="pntOwedAmt", description="Earned points that claims were to take back and the mileage lacked."
+    )
+
     @classmethod
-    def of(cls, member: FedMember) -> Self:
+    def of(cls, member: FedMember, stored: Iterable[ShownMeans]) -> Self:
         return cls(
-            mbrNm=member.name,
+            name=member.name,
             email=member.email,
             phone=member.phone,
             mileage=member.mileage,
             deposit=member.deposit,
+            stored=[
+                StoredMeansShape(stored_no=one.stored_no, means=one.means, gateway=one.gateway, name=one.name)
+                for one in stored
+            ],
+            points_owed=member.points_owed,
         )
 
 

@@ -110,4 +110,4 @@ async def _feed(scene: Scene) -> None:
 
 async def _check_books(scene: Scene) -> None:
     found = await scene.staff.get("/v1/audit")
-    scene.expect("orders whose money does not add up", [], [one["ordNo"] for one in found["unbalancedList"]])
+    scene.expect("sums that do not come out", [], [one["reason"] for one in found["diffList"]])

@@ -14,7 +14,7 @@ import httpx
 from cli.feeding.records import Kind, Record, read
 
 TEMPLATE = Path(__file__).with_name("shop.jsonl")
-ORDERS = ("whole", "part", "guest", "mixed", "refused", "option", "racer", "rival")
+ORDERS = ("whole", "part", "guest", "mixed", "refused", "option", "racer", "rival", "pieces", "costly")
 """How the stories and the file name the orders."""
 _CAPTURED = {"amount": "payAmt", "payWayCd": "payWayCd"}
 """The gateway's fields of a payment, by those of the feed."""

@@ -28,10 +28,14 @@ class Customer:
     async def quote(self, selection: Selection, reason: str) -> Mapping[str, Any]:
         return await self._post("/v1/claim/common/claimCalculateCostFO", **_asked(selection, reason))
 
-    async def cancel(self, selection: Selection, reason: str, token: str) -> Mapping[str, Any]:
-        """Cancel at the amounts that the quote with this token has told."""
-        asked = _asked(selection, reason)
-        return await self._post("/v1/claim/orderCancel/cancelFO", **asked, quoteToken=token, key=uuid.uuid4().hex)
+    async def cancel(
+        self, selection: Selection, reason: str, token: str, payment: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any]:
+        """Cancel at the amounts that the quote with this token has told; `payment` pays what that costs, if it does."""
+        asked = {**_asked(selection, reason), "quoteToken": token}
+        if payment is not None:
+            asked["addPayInfo"] = payment
+        return await self._post("/v1/claim/orderCancel/cancelFO", **asked, key=uuid.uuid4().hex)
 
     async def details(self, claim_no: str) -> Mapping[str, Any]:
         return await self._post("/v1/claim/common/claimDetailsInfoFO", claimNo=claim_no)

@@ -15,13 +15,17 @@ from sqlalchemy.exc import OperationalError
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+import bootstrap
 from deploy.local import parts, ports, postgres
 from deploy.local.errors import StackError
 from deploy.local.home import announced, occupied
 from deploy.local.keeper import PROBE_EVERY, Report
 from deploy.local.supervisor import Supervisor
 from deploy.local.temporal import register, ui_answers
+from domain.policy import Policy
+from policies.reading import PolicyError
 from settings import Settings
+from store.database import Database
 from store.migrate import upgrade
 from workflows.attributes import REGISTRY
 
@@ -51,20 +55,28 @@ async def running_stack(settings: Settings, report: Report, *, until_signal: boo
     `until_signal` a SIGINT, SIGTERM or SIGHUP cancels the block, stops everything and raises Interrupted; a second one
     kills what has not stopped. Raises StackError (ChildFailed, Interrupted) with a text for people.
     """
-    settings = settings.model_copy(update={"home": settings.home.expanduser().resolve()})
+    settings = settings.model_copy(
+        update={"home": _absolute(settings.home), "policy_file": _absolute(settings.policy_file)}
+    )
+    policy = _policy(settings)
     async with occupied(settings.home, report) as lock:
         ports.check(settings.host, parts.ports(settings))
         supervisor = Supervisor(settings.home / "logs", parts.ROOT, report, inherit=(lock,))
         with _interrupted_by_signals(supervisor) if until_signal else nullcontext():
             async with supervisor:
-                settings, started = await _start_infrastructure(settings, supervisor, report)
+                settings, started = await _start_infrastructure(settings, policy, supervisor, report)
                 with announced(settings.home, started):
                     await _start_service(settings, supervisor)
                     yield Stack(settings, supervisor)
 
 
+def _absolute(path: Path | None) -> Path | None:
+    """The stack's processes run in another folder."""
+    return None if path is None else path.expanduser().resolve()
+
+
 async def _start_infrastructure(
-    settings: Settings, supervisor: Supervisor, report: Report
+    settings: Settings, policy: Policy, supervisor: Supervisor, report: Report
 ) -> tuple[Settings, dict[str, str]]:
     """Start what the service stands on. Gives the settings with every address set, and the addresses that are ours."""
     ours: dict[str, str] = {}
@@ -72,7 +84,9 @@ async def _start_infrastructure(
         cluster = await asyncio.to_thread(postgres.prepare, settings.home / "postgres")
         await supervisor.start(cluster.child())
         ours["database_url"] = cluster.url()
-    await _migrate(ours.get("database_url") or str(settings.database_url))
+    database_url = ours.get("database_url") or str(settings.database_url)
+    await _migrate(database_url)
+    await _register(settings.model_copy(update={"database_url": database_url}), policy)
     report("database", "migrated")
     children = []
     if settings.temporal_address is None:
@@ -105,6 +119,23 @@ async def _migrate(url: str) -> None:
         raise StackError(f"PostgreSQL at {shown} does not answer ({error.orig}). Check CLAIMS_DATABASE_URL.") from error
     except CommandError as error:
         raise StackError(f"The database was made by another version of order-claims: {error}") from error
+
+
+def _policy(settings: Settings) -> Policy:
+    try:
+        return bootstrap.policy(settings)
+    except PolicyError as error:
+        raise StackError(str(error)) from error
+
+
+async def _register(settings: Settings, policy: Policy) -> None:
+    database = Database(bootstrap.engine(settings))
+    try:
+        await bootstrap.register_policy(settings, database, policy)
+    except PolicyError as error:
+        raise StackError(str(error)) from error
+    finally:
+        await database.close()
 
 
 async def _connect(settings: Settings) -> Client:

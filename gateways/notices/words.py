@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from functools import cache
 from zoneinfo import ZoneInfo
 
+from babel.core import Locale
 from babel.dates import format_date
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import NumberPattern, get_decimal_symbol, get_group_symbol
 
+from domain import currencies
 from domain.notices import Goods
 from domain.orders import Means
 
@@ -49,9 +53,38 @@ def spoken(language: str) -> str:
 
 
 def money(amount: int, currency: str, language: str) -> str:
-    """`amount`, in minor units of `currency`, as the language writes it: ₩12,000, US$120.00."""
-    exact = Decimal(amount).scaleb(-get_currency_precision(currency))
-    return format_currency(exact, currency, locale=language)
+    """`amount`, in minor units of `currency`, as the language writes it: ₩12,000, US$120.00. No decimal is left out."""
+    written = _written(currency, language, amount < 0)
+    major, minor = divmod(abs(amount), 10**written.decimals)
+    digits = f"{major:,}".replace(",", written.group)
+    if written.decimals:
+        digits += f"{written.point}{minor:0{written.decimals}}"
+    return f"{written.before}{digits}{written.after}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """How a language writes the amounts of a currency."""
+
+    before: str
+    after: str
+    group: str
+    point: str
+    decimals: int
+
+
+@cache
+def _written(currency: str, language: str, negative: bool) -> _Written:
+    """What CLDR says, asked once: asking takes far longer than writing, and a long quote tells hundreds."""
+    decimals = currencies.exponent(currency)
+    group, point = get_group_symbol(language), get_decimal_symbol(language)
+    pattern: NumberPattern = copy(Locale.parse(language).currency_formats["standard"])
+    # As many decimals as the minor unit has; CLDR would drop some.
+    pattern.frac_prec = (decimals, decimals)
+    least = currencies.to_major(-1 if negative else 1, currency)
+    told: str = pattern.apply(least, language, currency=currency, currency_digits=False)
+    before, _, after = told.partition(f"0{point}{1:0{decimals}}" if decimals else "1")
+    return _Written(before, after, group, point, decimals)
 
 
 def day(at: datetime, zone: ZoneInfo, language: str) -> str:

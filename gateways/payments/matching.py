@@ -1,8 +1,10 @@
-"""Knowing our own refund again among those of a payment."""
+"""Knowing our own refund again among those of a payment, and our own charge among those with a reference."""
 
 from __future__ import annotations
 
-from gateways.payments.port import Absent, Found, PaymentSnapshot, RefundStatus, Undetermined
+from collections.abc import Sequence
+
+from gateways.payments.port import Absent, ChargeRecord, Found, PaymentSnapshot, RefundStatus, Undetermined
 
 
 def find_ours(payment: PaymentSnapshot, reference: str, amount: int) -> Found | Absent | Undetermined:
@@ -20,3 +22,14 @@ def find_ours(payment: PaymentSnapshot, reference: str, amount: int) -> Found | 
             if refund.status is status:
                 return Found(refund.refund_ref, pending=status is RefundStatus.PENDING)
     return Absent(failed=bool(ours))
+
+
+def find_our_charge(charges: Sequence[ChargeRecord], amount: int) -> Found | Absent | Undetermined:
+    """Our charge among those that the gateway lists under our reference."""
+    if not charges:
+        return Absent()
+    if any(charge.amount != amount for charge in charges):
+        return Undetermined("amount_differs")
+    if len(charges) > 1:
+        return Undetermined("charged_more_than_once")
+    return Found(charges[0].payment_ref)

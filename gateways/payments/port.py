@@ -1,16 +1,28 @@
-"""The port to a payment gateway: what a refund asks for, and everything that may come of it.
+"""The port to a payment gateway: what a refund or a charge asks for, and everything that may come of it.
 
 A gateway is one adapter of `PaymentGateway`. An adapter translates and classifies, it never retries, decides or keeps
-anything: the protocol that makes a refund happen exactly once lives in `activities.refunds` and is the same for every
-gateway. Amounts are integer minor units of the payment's currency.
+anything: the protocols that make a refund and a charge happen exactly once live in `activities` and are the same for
+every gateway. Amounts are integer minor units of the payment's currency.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
+
+from domain.orders import Means
+
+
+@dataclass(frozen=True, slots=True)
+class RefundAccount:
+    """A customer's bank account, for money that can't go back where it came from. Never shown or logged."""
+
+    bank: str
+    number: str = field(repr=False)
+    holder: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +31,8 @@ class RefundCommand:
 
     `key` is the idempotency key; `reference` is our own name of the refund, echoed by the gateway, by which `find`
     knows it again (no personal data); `guard` is what the payment should hold before it, or nothing may be done.
+    `tax_free` and `vat` are parts of `amount`, None when the gateway was told none of the payment. `currency` is the
+    payment's (ISO 4217) and `means` its own; `account` where the customer wants the money of a virtual account.
     """
 
     payment_ref: str
@@ -26,6 +40,27 @@ class RefundCommand:
     key: str
     reference: str
     guard: int
+    currency: str
+    means: Means
+    tax_free: int | None = None
+    vat: int | None = None
+    account: RefundAccount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeCommand:
+    """One request to take `amount` of `currency` (ISO 4217) from a customer's `means`, as a new payment.
+
+    `token` is the gateway's own name of the means, made when the customer entered it there. It is as good as money: it
+    goes into the request and nowhere else. `key` and `reference` are as those of a refund.
+    """
+
+    amount: int
+    currency: str
+    means: Means
+    token: str = field(repr=False)
+    key: str
+    reference: str
 
 
 # --- what may come of a request -------------------------------------------------------------------------------------
@@ -33,16 +68,16 @@ class RefundCommand:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The gateway gave the money back."""
+    """The gateway gave the money back, or took it. `ref` is its own name of that refund, or of the new payment."""
 
-    refund_ref: str
+    ref: str
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
     """The gateway accepted the refund and will end it later, either way."""
 
-    refund_ref: str
+    ref: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +142,12 @@ class Misconfigured:
 
 Outcome = Done | Pending | NotSent | Retry | Unknown | NewKey | Conflict | NeedsAccount | Rejected | Misconfigured
 
+ChargeOutcome = Done | NotSent | Retry | Unknown | NewKey | Rejected | Misconfigured
+"""A charge has no later end: what a gateway may still take or not is Unknown, and not found before it is taken."""
+
+UNSUPPORTED = Misconfigured("charges_unsupported")
+"""What a gateway that takes no charges answers to one."""
+
 
 # --- what a read shows ----------------------------------------------------------------------------------------------
 
@@ -136,6 +177,14 @@ class PaymentSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargeRecord:
+    """A charge in the gateway's ledger; `payment_ref` is the payment that it has become."""
+
+    payment_ref: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class NoSuchPayment:
     """The gateway itself says that it knows no such payment."""
 
@@ -149,15 +198,15 @@ class Undetermined:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Our refund is there: succeeded, or `pending`."""
+    """Our refund is there, by the gateway's own name `ref`: succeeded, or `pending`. Or our charge, which is taken."""
 
-    refund_ref: str
-    pending: bool
+    ref: str
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """No refund of ours that succeeded or is pending is there, at the moment of the read.
+    """No refund of ours that succeeded or is pending is there, at the moment of the read; or no charge of ours.
 
     `failed`: one that failed is; the key that it was sent with would only repeat its old answer.
     """
@@ -171,10 +220,39 @@ class Capabilities:
 
     `settling`: a request sent before its deadline has acted by deadline + settling, or never will, and a read then
     shows it. `key_life`: a key older than this is not sent again, because the gateway may have forgotten it.
+    `charges`: whether it takes charges by a token, and can be asked for one by our reference.
     """
 
     settling: timedelta
     key_life: timedelta
+    charges: bool = False
+
+
+# --- what a gateway tells unasked ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookHint:
+    """What a delivery says, as far as it can be believed: something of a payment may have changed.
+
+    It is a hint to read the payment, never a fact. `delivery_id` is the same for every repeat of a delivery.
+    `payment_ref`, `refund_ref` and `reference` name what it is about, as far as it says so; `event` is the gateway's
+    own word.
+    """
+
+    delivery_id: str
+    event: str
+    payment_ref: str | None = None
+    refund_ref: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadWebhook:
+    """A delivery that is not authentic, or can't be read. `authentic`: it came from the gateway all the same."""
+
+    code: str
+    authentic: bool = False
 
 
 class PaymentGateway(Protocol):
@@ -198,6 +276,28 @@ class PaymentGateway(Protocol):
 
     async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:
         """Look for our refund by the reference that it was sent with."""
+        ...
+
+    async def charge(self, command: ChargeCommand) -> ChargeOutcome:
+        """Send one request, once; as `refund`. UNSUPPORTED when the gateway takes no charges."""
+        ...
+
+    async def list_charges(self, reference: str) -> tuple[ChargeRecord, ...] | Undetermined:
+        """Every charge that was taken with our reference: one at most, unless something went wrong."""
+        ...
+
+    async def find_charge(self, reference: str, amount: int) -> Found | Absent | Undetermined:
+        """Look for the payment that our charge has made, by the reference that it was sent with.
+
+        Two of them, or one of another amount, are neither found nor absent: a person must explain them.
+        """
+        ...
+
+    def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
+        """What a delivery says, once it is proved authentic as this gateway offers it.
+
+        `raw` is the body as it came, `headers` have lower-case names, `peer` is the address of the socket.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -1,5 +1,4 @@
-"""The sandbox gateway's adapter, and the pattern for a real one: a table of codes, and a line between *not sent* and
-*perhaps sent*."""
+"""The sandbox gateway's adapter, and the pattern for a real one: a table of codes, and answers believed only whole."""
 
 from __future__ import annotations
 
@@ -11,10 +10,16 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gateways.payments.matching import find_ours
+from domain.orders import Means
+from gateways.payments.http import OneShot
+from gateways.payments.matching import find_our_charge, find_ours
 from gateways.payments.port import (
     Absent,
+    BadWebhook,
     Capabilities,
+    ChargeCommand,
+    ChargeOutcome,
+    ChargeRecord,
     Conflict,
     Done,
     Found,
@@ -31,6 +36,7 @@ from gateways.payments.port import (
     Retry,
     Undetermined,
     Unknown,
+    WebhookHint,
 )
 
 PAYMENT_UNKNOWN = "not_found"
@@ -48,58 +54,89 @@ MEANINGS: Mapping[str, Callable[[str], Outcome]] = {
 }
 """What an error code means for a refund: decided by it alone, never by the HTTP status. A code not here is Unknown."""
 
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""No connection was had. Any other trouble may come after the request has left."""
+CHARGE_MEANINGS: Mapping[str, Callable[[str], ChargeOutcome]] = {
+    "refused": Rejected,
+    "in_progress": Retry,
+    "invalid": Misconfigured,
+    "no_such_path": Misconfigured,
+    "method_not_allowed": Misconfigured,
+}
+"""As MEANINGS, for a charge."""
+
+PAY_WAYS: Mapping[Means, str] = {Means.CARD: "11", Means.SIMPLE_PAY: "41"}
+"""The gateway's codes of the means that it can charge."""
 
 
 class SandboxGateway:
-    """`base_url` without a trailing slash; time-outs in seconds. Never follows a redirect, never sends twice."""
-
-    name = "sandbox"
+    """`name` is the merchant's; `base_url` without a trailing slash; time-outs in seconds."""
 
     def __init__(
         self,
         base_url: str,
         *,
+        name: str = "sandbox",
         connect_timeout: float,
         read_timeout: float,
         settling: timedelta,
         key_life: timedelta,
     ) -> None:
-        self.capabilities = Capabilities(settling=settling, key_life=key_life)
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            # All but the wait for the answer is short: what is sent late would be sent after the attempt's deadline.
-            timeout=httpx.Timeout(connect_timeout, read=read_timeout),
-            transport=httpx.AsyncHTTPTransport(
-                retries=0,
-                # Shorter than a server keeps idle connections: on a stale one a request would count as perhaps sent.
-                limits=httpx.Limits(keepalive_expiry=2),
-            ),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self.name = name
+        self.capabilities = Capabilities(settling=settling, key_life=key_life, charges=True)
+        self._http = OneShot(base_url, connect_timeout=connect_timeout, read_timeout=read_timeout)
 
     async def refund(self, command: RefundCommand) -> Outcome:
-        try:
-            response = await self._client.post(
-                f"/payments/{quote(command.payment_ref, safe='')}/refunds",
-                headers={"Idempotency-Key": command.key},
-                json={"amount": command.amount, "balance": command.guard, "reference": command.reference},
-            )
-        except NEVER_SENT as error:
-            return NotSent(type(error).__name__)
-        except httpx.RequestError as error:
-            return Unknown(type(error).__name__, answered=False)
+        body = {"amount": command.amount, "balance": command.guard, "reference": command.reference}
+        parts = {"taxFreeAmount": command.tax_free, "vatAmount": command.vat}
+        body |= {name: part for name, part in parts.items() if part is not None}
+        response = await self._post(f"/payments/{quote(command.payment_ref, safe='')}/refunds", command.key, body)
+        if not isinstance(response, httpx.Response):
+            return response
         if response.status_code == httpx.codes.OK:
             return _accepted(response, command)
         return classify(error_code(response))
 
-    async def read(self, payment_ref: str) -> PaymentSnapshot | NoSuchPayment | Undetermined:
+    async def charge(self, command: ChargeCommand) -> ChargeOutcome:
+        if command.means not in PAY_WAYS:
+            return Misconfigured("means_unsupported")
+        body = {
+            "amount": command.amount,
+            "currency": command.currency,
+            "payWayCd": PAY_WAYS[command.means],
+            "token": command.token,
+            "reference": command.reference,
+        }
+        response = await self._post("/charges", command.key, body)
+        if not isinstance(response, httpx.Response):
+            return response
+        if response.status_code == httpx.codes.OK:
+            return _taken(response, command)
+        return classify_charge(error_code(response))
+
+    async def _post(self, path: str, key: str, body: Mapping[str, object]) -> httpx.Response | NotSent | Unknown:
+        return await self._http.send(path, body, {"Idempotency-Key": key})
+
+    async def list_charges(self, reference: str) -> tuple[ChargeRecord, ...] | Undetermined:
+        response = await self._http.ask("/charges", {"reference": reference})
+        if isinstance(response, Undetermined):
+            return response
+        if response.status_code != httpx.codes.OK:
+            return Undetermined(error_code(response) or f"http_{response.status_code}")
         try:
-            response = await self._client.get(f"/payments/{quote(payment_ref, safe='')}")
-        except httpx.RequestError as error:
-            return Undetermined(type(error).__name__)
+            listed = _ChargesBody.model_validate_json(response.content).charges
+        except ValidationError:
+            return Undetermined("unreadable_answer")
+        if any(charge.reference != reference for charge in listed):
+            return Undetermined("answer_of_another_charge")
+        return tuple(ChargeRecord(charge.pgTid, charge.amount) for charge in listed)
+
+    async def find_charge(self, reference: str, amount: int) -> Found | Absent | Undetermined:
+        listed = await self.list_charges(reference)
+        return listed if isinstance(listed, Undetermined) else find_our_charge(listed, amount)
+
+    async def read(self, payment_ref: str) -> PaymentSnapshot | NoSuchPayment | Undetermined:
+        response = await self._http.ask(f"/payments/{quote(payment_ref, safe='')}")
+        if isinstance(response, Undetermined):
+            return response
         if response.status_code != httpx.codes.OK:
             code = error_code(response)
             return NoSuchPayment() if code == PAYMENT_UNKNOWN else Undetermined(code or f"http_{response.status_code}")
@@ -117,8 +154,11 @@ class SandboxGateway:
             case Undetermined() as undetermined:
                 return undetermined
 
+    def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
+        return BadWebhook("webhooks_unsupported")
+
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._http.aclose()
 
 
 def classify(code: str | None) -> Outcome:
@@ -126,6 +166,14 @@ def classify(code: str | None) -> Outcome:
     if code is None:
         return Unknown("no_code", answered=True)
     meaning = MEANINGS.get(code)
+    return Unknown(code, answered=True) if meaning is None else meaning(code)
+
+
+def classify_charge(code: str | None) -> ChargeOutcome:
+    """As `classify`, for a charge."""
+    if code is None:
+        return Unknown("no_code", answered=True)
+    meaning = CHARGE_MEANINGS.get(code)
     return Unknown(code, answered=True) if meaning is None else meaning(code)
 
 
@@ -147,6 +195,17 @@ def _accepted(response: httpx.Response, command: RefundCommand) -> Outcome:
         return Unknown("answer_of_another_refund", answered=True)
     # The answer may be a replay of an older one: a refund that was pending then is still looked after as pending.
     return Pending(refund.refundId) if refund.status == "pending" else Done(refund.refundId)
+
+
+def _taken(response: httpx.Response, command: ChargeCommand) -> ChargeOutcome:
+    """A 200 counts only when it tells of this very charge."""
+    try:
+        charge = _ChargeBody.model_validate_json(response.content)
+    except ValidationError:
+        return Unknown("unreadable_answer", answered=True)
+    if (charge.reference, charge.amount) != (command.reference, command.amount):
+        return Unknown("answer_of_another_charge", answered=True)
+    return Done(charge.pgTid)
 
 
 class _Body(BaseModel):
@@ -173,3 +232,14 @@ class _PaymentBody(_Body):
 
     def snapshot(self) -> PaymentSnapshot:
         return PaymentSnapshot(self.balance, tuple(refund.record() for refund in self.refunds))
+
+
+class _ChargeBody(_Body):
+    pgTid: str  # noqa: N815 (the gateway's name)
+    amount: int
+    status: Literal["succeeded"]
+    reference: str
+
+
+class _ChargesBody(_Body):
+    charges: tuple[_ChargeBody, ...]

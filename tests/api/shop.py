@@ -106,24 +106,31 @@ class Shop:
         groups: list[dict[str, Any]] | None = None,
         payments: list[dict[str, Any]] | None = None,
         stock: int = 5,
+        holder: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> str:
-        """Feed an order, its goods and its member; by default one line of two units, free shipping, paid by card."""
+        """Feed an order, its goods and its member; by default one line of two units, free shipping, paid by card.
+
+        `holder` is what the member has besides a name: ``mileage``, ``storedPayList``.
+        """
         order_no = f"20230808O{next(_NUMBERS):06d}"
         lines = lines or (line(),)
         for one in lines:
             await self.item(one["goodsNo"], one["itmNo"], salePrc=one["salePrc"], stockQty=stock)
         if member is not None:
-            await self.put(f"/v1/members/{member}", {"mbrNm": "Kim", "mileage": 0, "deposit": 0})
+            await self.put(f"/v1/members/{member}", {"mbrNm": "Kim", "mileage": 0, "deposit": 0, **(holder or {})})
         shipped = groups or [group()]
-        total = sum(one["salePrc"] * one["ordQty"] for one in lines) + sum(one["paidDlexAmt"] for one in shipped)
+        fees = sum(one["paidDlexAmt"] + one.get("rmtDlexAmt", 0) for one in shipped)
+        discounts = sum(one["dcAmt"] for one in changes.get("benefitList", []))
+        total = sum(one["salePrc"] * one["ordQty"] for one in lines) + fees - discounts
         paid = [
             {**one, "pgTid": f"{order_no}-{one['payNo']}"} if one.get("gateway") else one
             for one in payments or [card(total)]
         ]
         for one in paid:
             if one.get("gateway"):
-                taken = {"amount": one["payAmt"], "currency": "KRW", "payWayCd": one["payWayCd"]}
+                currency = changes.get("currency", "KRW")
+                taken = {"amount": one["payAmt"], "currency": currency, "payWayCd": one["payWayCd"]}
                 (await self.gateway.put(f"/payments/{one['pgTid']}", json=taken)).raise_for_status()
         told = {
             "mbrNo": member,
@@ -152,6 +159,23 @@ def group(group_no: str = "D1", *, paid: int = 0, free_from: int = 0, fee: int =
         "dlexDcAmt": 0,
         "paidDlexAmt": paid,
     }
+
+
+def gift(ord_seq: int, **condition: Any) -> dict[str, Any]:
+    """One unit of a gift, with the condition that it comes with: `giftOfOrdSeq` or `giftMinAmt`."""
+    return line(ord_seq, ordQty=1, salePrc=0, giftYn="Y", **condition)
+
+
+def basket(coupon_no: str, shares: Mapping[int, int], *, minimum: int = 0, **changes: Any) -> dict[str, Any]:
+    """A basket coupon with its share per line."""
+    told = {
+        "cpnNo": coupon_no,
+        "promoTypCd": "12",
+        "dcAmt": sum(shares.values()),
+        "minAmt": minimum,
+        "shareList": [{"ordSeq": ord_seq, "dcAmt": amount} for ord_seq, amount in shares.items()],
+    }
+    return {**told, **changes}
 
 
 def select(order_no: str, units: Mapping[int, int], *, reason: str = "10", **changes: Any) -> dict[str, Any]:

@@ -41,6 +41,7 @@ async def finished(shop: Shop, me: dict[str, str], order_no: str, claim_no: str)
 
 
 async def test_a_quoted_cancel_moves_exactly_what_was_quoted(shop: Shop, me: dict[str, str], house: House) -> None:
+    """P13: the preview shows one amount and the refund sends another."""
     order_no = await shop.order(line(1), line(2), groups=[group(free_from=30_000, fee=3_000)])
     asked = select(order_no, {1: 1})
     quote = payload(await shop.call(QUOTE, asked, me))
@@ -49,7 +50,7 @@ async def test_a_quoted_cancel_moves_exactly_what_was_quoted(shop: Shop, me: dic
     quote = payload(await shop.call(QUOTE, asked, me))
     assert quote["totRfdAmt"] == 17_000
     assert [(cost["adtnOcurGbCd"], cost["aplyAdtnAmt"]) for cost in quote["costList"]] == [("CHARGED", 3_000)]
-    assert quote["payList"] == [{"payNo": "1", "payWayCd": "11", "rfdAmt": 17_000}]
+    assert [(leg["payNo"], leg["payWayCd"], leg["rfdAmt"]) for leg in quote["payList"]] == [("1", "11", 17_000)]
     accepted = payload(await shop.call(CANCEL, {**asked, "quoteToken": quote["quoteToken"]}, me))
     assert accepted["claimStatCd"] == "ACCEPTED"
     assert accepted["totRfdAmt"] == 17_000
@@ -244,6 +245,7 @@ async def test_a_guest_cancels_with_the_orders_password(shop: Shop) -> None:
 
 
 async def test_a_cancelled_line_shows_in_the_popup(shop: Shop, me: dict[str, str]) -> None:
+    """P22: the screen shows old quantities after a cancel."""
     order_no = await shop.order(line(1), line(2))
     claim = payload(await shop.call(CANCEL, select(order_no, {1: 2, 2: 1}), me, key="k"))
     await finished(shop, me, order_no, claim["claimNo"])

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+from pathlib import Path
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
 from api.main import create_app
+from api.schemas.storefront import INPUTS
 from api.tokens import Role
+from domain.costs import CostKind, Rule
+from domain.policy import Allocation
 from settings import Settings
 from tests.api.shop import POPUP, Shop
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -37,6 +44,29 @@ def test_inner_names_stay_inside(nowhere: Settings) -> None:
     document = json.dumps(create_app(nowhere).openapi()["components"]["schemas"])
     for name in ("order_no", "line_no", "variant_no", "quote_token", "is_process"):
         assert f'"{name}"' not in document
+
+
+def test_the_optional_fields_of_the_feed_are_those_that_the_document_tells(nowhere: Settings) -> None:
+    schemas = create_app(nowhere).openapi()["components"]["schemas"]
+    fed = [
+        schemas.get(shape) or schemas[f"{shape}-Input"]
+        for shape in ("GroupWire", "FedLineWire", "BenefitWire", "PaymentWire", "MemberWire")
+    ]
+    optional = {name for shape in fed for name in set(shape["properties"]) - set(shape.get("required", ()))}
+    told = (ROOT / "docs" / "feed.md").read_text().split("These fields may be left out")[1].split("A token is kept")[0]
+    listed = {
+        name for row in told.splitlines() if row.startswith("|") for name in re.findall(r"`(\w+)`", row.split("|")[2])
+    }
+    assert len(listed) > 10
+    assert listed <= optional, listed - optional
+
+
+def test_the_document_tells_every_rule_and_every_input() -> None:
+    wire = (ROOT / "docs" / "wire.md").read_text()
+    rules = {rule.value.upper() for rule in Rule} | {f"ALLOCATION_{one.value.upper()}" for one in Allocation}
+    kinds = {kind.value.upper() for kind in CostKind}
+    for word in (*rules, *kinds, *INPUTS.values()):
+        assert f"`{word}`" in wire, word
 
 
 async def test_an_unexpected_failure_is_told_by_its_id_and_logged_whole(nowhere: Settings) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from api import texts, wording
+from api.audit_wording import SUMS
+from api.schemas.places import ASKED, FED
+from domain.differences import Sum
 from domain.options import Obstacle
 from domain.orders import Order
 from domain.refusals import Code, Refusal
@@ -20,15 +23,26 @@ ROOMS = ("domain", "store", "activities", "workflows", "api")
 
 
 def slugs() -> Iterator[str]:
-    """Every literal reason: the second argument of a Refusal, the first of a helper that makes one."""
+    """Every literal reason: of a Refusal, of a helper that makes one, or kept as `reason` before it is given to one."""
     for room in ROOMS:
         for path in (ROOT / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                    at = {"Refusal": 1, "_refuse": 0, "_check_unique": 0}.get(node.func.id)
-                    if at is not None and len(node.args) > at and isinstance(node.args[at], ast.Constant):
-                        yield str(node.args[at].value)  # type: ignore[attr-defined]
+                    at = {"Refusal": 1, "_refuse": 0, "_refused": 1, "_check_unique": 0}.get(node.func.id)
+                    if at is not None and len(node.args) > at:
+                        yield from _literals(node.args[at])
+                elif isinstance(node, ast.Assign) and [ast.unparse(one) for one in node.targets] == ["reason"]:
+                    yield from _literals(node.value)
     yield from (obstacle.value for obstacle in Obstacle)
+
+
+def _literals(node: ast.expr) -> Iterator[str]:
+    """The texts that an expression may be: itself, or one of two."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from _literals(node.body)
+        yield from _literals(node.orelse)
 
 
 ALL = sorted(set(slugs()))
@@ -46,6 +60,10 @@ def test_a_reason_has_words(slug: str) -> None:
         assert "[" not in told
 
 
+def test_places_are_of_reasons_that_there_are() -> None:
+    assert {*ASKED, *FED} <= set(ALL), {*ASKED, *FED} - set(ALL)
+
+
 def test_texts_come_in_pairs_that_name_the_same_facts() -> None:
     for slug, (korean, english) in {**wording.REFUSALS, **wording.FAULTS}.items():
         assert set(_facts(korean)) >= set(_facts(english)) - {"lines"}, slug
@@ -53,6 +71,11 @@ def test_texts_come_in_pairs_that_name_the_same_facts() -> None:
 
 def _facts(text: str) -> list[str]:
     return [part.split("}")[0] for part in text.split("{")[1:]]
+
+
+def test_every_sum_of_an_audit_has_words() -> None:
+    assert set(SUMS) == set(Sum)
+    assert all(words.strip() for pair in SUMS.values() for words in pair)
 
 
 def test_a_part_without_its_fact_is_left_out() -> None:

@@ -42,7 +42,7 @@ async def order_no(idle_shop: Shop) -> str:
         ({"ordNo": "ord\u0000no"}, "1002", "ordNo"),
         ({"ordNo": 7}, "1002", "ordNo"),
         ({"claimCausCd": None}, "1001", "claimCausCd"),
-        ({"claimCausCd": "99"}, "1002", None),
+        ({"claimCausCd": "99"}, "1002", "claimCausCd"),
         ({"claimGoodsList": None}, "1001", "claimGoodsList"),
         ({"claimGoodsList": []}, "1001", "claimGoodsList"),
         ({"claimGoodsList": "all"}, "1002", "claimGoodsList"),
@@ -54,7 +54,7 @@ async def order_no(idle_shop: Shop) -> str:
         ({"claimGoodsList": [{"ordSeq": 1, "claimQty": "1"}]}, "1002", "claimGoodsList[0].claimQty"),
         ({"claimGoodsList": [{"ordSeq": 1, "claimQty": True}]}, "1002", "claimGoodsList[0].claimQty"),
         ({"claimGoodsList": [{"ordSeq": 1, "claimQty": 10**30}]}, "1002", "claimGoodsList[0].claimQty"),
-        ({"claimGoodsList": [{"ordSeq": 9, "claimQty": 1}]}, "1002", None),
+        ({"claimGoodsList": [{"ordSeq": 9, "claimQty": 1}]}, "1002", "claimGoodsList"),
         ({"claimGoodsList": [{"ordSeq": 1, "claimQty": 1}, {"ordSeq": 1, "claimQty": 1}]}, "1002", None),
         ({"quoteToken": ""}, "1001", "quoteToken"),
         ({"quoteToken": "not.a.token"}, "1002", "quoteToken"),
@@ -66,6 +66,12 @@ async def order_no(idle_shop: Shop) -> str:
         ({"rfdActnNo": "12-34; DROP TABLE"}, "1002", "rfdActnNo"),
         ({"addPayInfo": {"payWayCd": "11"}}, "1001", "addPayInfo.payAmt"),
         ({"addPayInfo": {"payWayCd": "99", "payAmt": 1}}, "1002", "addPayInfo.payWayCd"),
+        ({"addPayInfo": {"payWayCd": "11", "payAmt": 1}}, "1001", "addPayInfo.token"),
+        ({"addPayInfo": {"payWayCd": "11", "payAmt": 0, "token": "t"}}, "1002", "addPayInfo.payAmt"),
+        ({"addPayInfo": {"payWayCd": "11", "payAmt": 1, "token": "x" * 501}}, "1002", "addPayInfo.token"),
+        ({"addPayInfo": {"payWayCd": "11", "payAmt": 1, "tokn": "t"}}, "1002", "addPayInfo.tokn"),
+        ({"rfdBankCd": "004", "rfdActnNo": "1"}, "1001", "rfdActnDepositorNm"),
+        ({"whatIf": {}}, "1002", "whatIf"),
     ],
 )
 async def test_a_wrong_field_is_named(
@@ -138,7 +144,7 @@ async def test_an_unknown_claim_is_not_found(idle_shop: Shop, order_no: str) -> 
 
 async def test_a_line_that_the_order_does_not_have_can_not_be_changed(idle_shop: Shop, order_no: str) -> None:
     body = {"ordNo": order_no, "ordSeq": 9, "goodsNo": "G1", "itmNo": "001"}
-    check(await idle_shop.call(CHANGE, body, idle_shop.token(Role.MEMBER, MEMBER)), 400, "1002")
+    check(await idle_shop.call(CHANGE, body, idle_shop.token(Role.MEMBER, MEMBER)), 400, "1002", "ordSeq")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +176,7 @@ JSON = st.recursive(
 )
 FIELDS = [
     "ordNo", "umemPwd", "claimCausCd", "claimGoodsList", "ordSeq", "claimQty", "goodsNo", "itmNo", "claimNo",
-    "quoteToken", "addPayInfo", "claimCausEtcCont",
+    "quoteToken", "addPayInfo", "claimCausEtcCont", "whatIf", "actorCd", "asOfDtm", "payWayCd", "payAmt", "rfdActnNo",
 ]  # fmt: skip
 
 

@@ -27,6 +27,8 @@ async def test_everything_is_measured_once() -> None:
     # A fixed number of statements, workflow tasks and events, whatever the lines.
     assert many.claim_sql.statements == one.claim_sql.statements
     assert many.quote_sql.statements == one.quote_sql.statements
+    assert len({quoted.quote_sql.statements for quoted in measured.growing}) == 1
+    assert len({quoted.claim_sql.statements for quoted in measured.growing[1:]}) == 1
     assert one.workflow_tasks <= 5
     assert one.history_events <= 40
     assert one.history_bytes <= 16 * 1024

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +15,7 @@ from cli.callers import make_token
 from cli.demo import stories
 from cli.demo.scene import ClaimParked, Scene
 from cli.demo.shop import ORDERS, check_out, open_shop
-from cli.demo.stories import CancelStory, Story
+from cli.demo.stories import PiecesStory, Story
 from cli.demo.telling import tell
 from cli.feeding.sending import Fed, send
 from cli.service import Service
@@ -52,7 +53,17 @@ async def test_every_story_comes_out_as_it_says(scene: Scene, house: House, stor
     assert await house.balanced()
 
 
-WRONG = {
+def _otherwise(story: PiecesStory, number: int, **facts: Any) -> Story:
+    """The story with other facts of its piece `number`, counted from 1."""
+    pieces = list(story.pieces)
+    pieces[number - 1] = dataclasses.replace(pieces[number - 1], **facts)
+    return dataclasses.replace(story, pieces=tuple(pieces))
+
+
+_JEANS = stories.PIECES.pieces[1].cancel
+_REST = stories.COSTLY.pieces[1].cancel
+
+WRONG: dict[str, Story] = {
     "another refund": dataclasses.replace(stories.PART, refund=24_000),
     "another amount at the gateway": dataclasses.replace(stories.PART, refunds={"1": 24_000}),
     "nothing at the gateway": dataclasses.replace(stories.PART, refunds={}),
@@ -60,11 +71,15 @@ WRONG = {
     "the coupon stays used": dataclasses.replace(stories.WHOLE, coupons_back=()),
     "no mileage": dataclasses.replace(stories.MIXED, mileage=0),
     "another quote of a claim that is undone": dataclasses.replace(stories.REFUSED, refund=80_001),
+    "the gift stays": _otherwise(stories.PIECES, 2, cancel=dataclasses.replace(_JEANS, restocked={"G2002/001": 1})),
+    "another explanation": _otherwise(stories.COSTLY, 1, explained={"UNITS": -1_000}),
+    "the extra payment stays": _otherwise(stories.COSTLY, 2, cancel=dataclasses.replace(_REST, refunds={"1": 50_000})),
+    "the rest is never cancelled": dataclasses.replace(stories.COSTLY, pieces=stories.COSTLY.pieces[:1]),
 }
 
 
 @pytest.mark.parametrize("story", WRONG.values(), ids=WRONG.keys())
-async def test_what_does_not_come_out_is_noticed(scene: Scene, story: CancelStory) -> None:
+async def test_what_does_not_come_out_is_noticed(scene: Scene, story: Story) -> None:
     await tell(scene, story)
     assert len(scene.wrong) == 1, scene.wrong
 
@@ -83,6 +98,7 @@ def test_two_runs_share_no_order_number() -> None:
     assert all(len(number) == len("20230808O007404") for number in last.values())
 
 
-def test_the_short_form_has_a_refusal_and_an_option_change() -> None:
+def test_the_short_form_has_four_pieces_a_refusal_and_an_option_change() -> None:
+    assert stories.PIECES in stories.SHORT
     assert stories.REFUSED in stories.SHORT
     assert stories.OPTION in stories.SHORT

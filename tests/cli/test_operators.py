@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import AsyncIterator
@@ -118,15 +119,20 @@ async def test_a_lost_workflow_is_resumed(claims: Console, shop: Shop, house: Ho
 
 async def test_what_the_sweeper_found_is_listed_and_money_fails_the_audit(claims: Console, house: House) -> None:
     insert = (
-        "INSERT INTO findings (finding_key, kind, order_no, claim_no, detail) VALUES (:key, :kind, 'O1', 'C1', '{}')"
+        "INSERT INTO findings (finding_key, kind, order_no, claim_no, detail) VALUES (:key, :kind, 'O1', 'C1', :detail)"
     )
+    wrong = {"rule": "restocked", "claim_no": "C1", "subject": "1", "currency": "KRW"}
+    differences = json.dumps({"differences": [{**wrong, "expected": 2, "found": 3, "difference": 1}]})
     async with house.engine.begin() as conn:
-        await conn.execute(text(insert), {"key": "quiet/C1", "kind": "quiet"})
-    assert "Found by the sweeper: quiet" in (await claims("stuck")).out
+        await conn.execute(text(insert), {"key": "quiet/C1", "kind": "quiet", "detail": "{}"})
+        await conn.execute(text(insert), {"key": "conservation/O1", "kind": "conservation", "detail": differences})
+    stuck = (await claims("stuck")).out
+    assert "Found by the sweeper: quiet" in stuck
+    assert re.search(r"^restocked +C1 +1 +2 units +3 units +1 units$", stuck, re.MULTILINE)
     assert (await claims("audit")).code == 0
     async with house.engine.begin() as conn:
-        await conn.execute(text(insert), {"key": "late_refund/C1-1", "kind": "late_refund"})
-    assert "Open findings of the sweeper: 2." in (await claims("stuck")).out
+        await conn.execute(text(insert), {"key": "late_refund/C1-1", "kind": "late_refund", "detail": "{}"})
+    assert "Open findings of the sweeper: 3." in (await claims("stuck")).out
     ran = await claims("audit")
     assert (ran.code, "late_refund" in ran.out, "quiet" in ran.out) == (1, True, False)
     async with house.engine.begin() as conn:
@@ -164,9 +170,13 @@ async def test_audit_says_whether_the_money_adds_up(claims: Console, shop: Shop,
 
     async with off_by_one(house, claim_no):
         one, every = await claims("audit", order_no), await claims("audit")
+    assert "It does not add up: 3 of its sums do not come out." in one.out
+    assert "Sums that do not come out: 3, of 1 orders." in every.out
     for ran in (one, every):
         assert ran.code == 1
-        assert "It does not add up" in ran.out
+        assert re.search(
+            rf"^refund_legs +{claim_no} +{claim_no} +10,000 KRW +9,999 KRW +-1 KRW +", ran.out, re.MULTILINE
+        )
         assert order_no in ran.out
     assert (await claims("audit", "20260101O999999")).err.startswith("1003 ")
 

@@ -7,9 +7,19 @@ from dataclasses import replace
 import pytest
 
 from domain.feeding import GREATEST_AMOUNT, check_order
-from domain.orders import LineStatus, Means, Order, PaymentStatus, Promotion
+from domain.orders import BelowMinimum, LineStatus, Means, Order, PaymentStatus, Promotion
 from domain.refusals import Code, Refusal
-from tests.support.orders import basket_coupon, goods_coupon, group, line, order, payment
+from tests.support.orders import (
+    NOW,
+    basket_coupon,
+    double_coupon,
+    gift,
+    goods_coupon,
+    group,
+    line,
+    order,
+    payment,
+)
 
 GOOD = order(
     line(1, 10_000, 2, group="G1"),
@@ -43,6 +53,7 @@ def test_one_shipping_coupon_may_ship_several_groups() -> None:
     ("bad", "reason", "fact"),
     [
         (replace(GOOD, currency="XXX1"), "order.currency_unknown", "XXX1"),
+        (replace(GOOD, currency="XAU"), "order.currency_unknown", "XAU"),
         (replace(GOOD, lines=()), "order.no_lines", None),
         (lines(LINE, LINE), "line.repeated", 1),
         (replace(GOOD, groups=(GROUP, GROUP)), "group.repeated", "G1"),
@@ -79,6 +90,81 @@ def test_one_shipping_coupon_may_ship_several_groups() -> None:
     ],
 )
 def test_orders_that_cannot_be(bad: Order, reason: str, fact: object) -> None:
+    with pytest.raises(Refusal) as caught:
+        check_order(bad)
+    assert (caught.value.code, caught.value.reason) == (Code.BAD_VALUE, reason)
+    assert fact is None or fact in caught.value.facts.values()
+
+
+WITH_GIFT = order(
+    line(1, 10_000, 2, points=100),
+    gift(2, of=1),
+    gift(3, minimum=20_000, group="G2"),
+    groups=[group(fee=3_000, paid=3_000, surcharge=500), group("G2")],
+    benefits=[double_coupon("D1", 1, 1_000), basket_coupon("B1", {1: 500, 2: 0}, below=BelowMinimum.KEEP)],
+    payments=[
+        payment("1", 20_000, tax_free=5_000, vat=1_363),
+        payment("2", 2_000, Means.MILEAGE, expires=NOW),
+    ],
+)
+PAID, MILEAGE = WITH_GIFT.payments
+
+
+def gifts(**changes: object) -> Order:
+    """The order whose second line, a gift, is told otherwise."""
+    second = replace(WITH_GIFT.lines[1], **changes)  # type: ignore[arg-type]
+    return replace(WITH_GIFT, lines=(WITH_GIFT.lines[0], second, WITH_GIFT.lines[2]))
+
+
+def paid(**changes: object) -> Order:
+    return replace(WITH_GIFT, payments=(replace(PAID, **changes), MILEAGE))  # type: ignore[arg-type]
+
+
+def shipped_by(**changes: object) -> Order:
+    first = replace(WITH_GIFT.groups[0], **changes)  # type: ignore[arg-type]
+    return replace(WITH_GIFT, groups=(first, WITH_GIFT.groups[1]))
+
+
+def test_an_order_with_gifts_surcharge_and_parts_that_adds_up() -> None:
+    check_order(WITH_GIFT)
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason", "fact"),
+    [
+        (gifts(price=1), "line.gift", 2),
+        (gifts(gift_of=None), "line.gift", 2),
+        (gifts(gift_minimum=10_000), "gift.two_conditions", 2),
+        (gifts(gift_of=None, gift_minimum=0), "gift.minimum", 2),
+        (gifts(gift_of=None, gift_minimum=GREATEST_AMOUNT + 1), "gift.minimum", 2),
+        (gifts(gift_of=9), "gift.line_unknown", 9),
+        (gifts(gift_of=2), "gift.line_unknown", 2),
+        (gifts(gift_of=3), "gift.line_unknown", 3),
+        (gifts(earned_points=1), "gift.points", 2),
+        (replace(WITH_GIFT, lines=WITH_GIFT.lines[1:]), "order.no_lines", None),
+        (
+            replace(WITH_GIFT, lines=(replace(WITH_GIFT.lines[0], earned_points=-1), *WITH_GIFT.lines[1:])),
+            "line.points",
+            1,
+        ),
+        (shipped_by(surcharge=-1), "group.amount", "G1"),
+        (shipped_by(collect=True), "group.collect", "G1"),
+        (shipped_by(collect=True, fee_paid=0), "group.collect", "G1"),
+        (replace(WITH_GIFT, groups=(WITH_GIFT.groups[0], group("G2", paid=1))), "group.gifts_only", "G2"),
+        (replace(WITH_GIFT, benefits=(goods_coupon("D1", 2, 1),)), "line.discount", 2),
+        (
+            replace(WITH_GIFT, benefits=(replace(WITH_GIFT.benefits[0], below_minimum=BelowMinimum.KEEP),)),
+            "coupon.below_minimum",
+            "D1",
+        ),
+        (paid(tax_free=-1), "payment.tax", "1"),
+        (paid(tax_free=18_638), "payment.tax", "1"),
+        (paid(vat=15_001), "payment.tax", "1"),
+        (paid(expires_at=NOW), "payment.expiry", "1"),
+        (paid(amount=19_500), "order.sum", 3_500),
+    ],
+)
+def test_gifts_surcharges_and_parts_that_cannot_be(bad: Order, reason: str, fact: object) -> None:
     with pytest.raises(Refusal) as caught:
         check_order(bad)
     assert (caught.value.code, caught.value.reason) == (Code.BAD_VALUE, reason)

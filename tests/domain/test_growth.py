@@ -12,7 +12,19 @@ from domain.eligibility import Gates, check_cancel
 from domain.feeding import check_order
 from domain.orders import Fault, OrderState
 from domain.pricing import price
-from tests.support.orders import NOW, POLICY, basket_coupon, fresh, goods_coupon, group, held_claim, line, order, select
+from tests.support.orders import (
+    NOW,
+    POLICY,
+    basket_coupon,
+    fresh,
+    gift,
+    goods_coupon,
+    group,
+    held_claim,
+    line,
+    order,
+    select,
+)
 
 
 def calls(run: Callable[[], object]) -> int:
@@ -32,11 +44,22 @@ def calls(run: Callable[[], object]) -> int:
 
 
 def big(size: int) -> OrderState:
-    """A group and a goods coupon per five lines, three basket coupons over all, a claim that holds a unit of each."""
-    lines = [line(no, 1_000, 3, group=f"G{no // 5}") for no in range(1, size + 1)]
+    """A group, a gift and a goods coupon per five lines, three basket coupons over all, a unit of each line held.
+
+    Every other group paid its fee and a surcharge; one coupon shipped the others. All lines earned points.
+    """
+    lines = [line(no, 1_000, 3, group=f"G{no // 5}", points=7, tax_free=no % 2 == 0) for no in range(1, size + 1)]
+    gifts = [gift(size + of.line_no, of=of.line_no, group=of.group_no) for of in lines[::10]]
+    gifts += [gift(size + of.line_no, minimum=size * 2_500, group=of.group_no) for of in lines[5::10]]
     made = order(
         *lines,
-        groups=[group(f"G{no}", fee=3_000, free_from=9_000) for no in range(size // 5 + 1) if no < size],
+        *gifts,
+        groups=[
+            group(f"G{no}", fee=3_000, free_from=9_000, paid=3_000, surcharge=500)
+            if no % 2
+            else group(f"G{no}", fee=3_000, free_from=9_000, discount=3_000, coupon="S1")
+            for no in range(size // 5 + 1)
+        ],
         benefits=[
             *[basket_coupon(f"B{no}", {of.line_no: 30 for of in lines}, minimum=size * 2_000) for no in range(3)],
             *[goods_coupon(f"C{of.line_no}", of.line_no, 50) for of in lines[::5]],
@@ -47,10 +70,12 @@ def big(size: int) -> OrderState:
 
 
 def everything(state: OrderState) -> None:
-    wanted = select({of.line_no: 1 for of in state.order.lines})
+    goods = [of.line_no for of in state.order.lines if not of.gift]
     check_order(state.order)
-    check_cancel(state, wanted, Actor.MEMBER, POLICY)
-    price(state, wanted, Fault.CUSTOMER, NOW, POLICY)
+    for units in (1, 2):
+        wanted = select(dict.fromkeys(goods, units))
+        check_cancel(state, wanted, Actor.MEMBER, POLICY)
+        assert price(state, wanted, Fault.CUSTOMER, NOW, POLICY).gifts
     gates = Gates(state, Actor.MEMBER, POLICY)
     for of in state.order.lines:
         gates.cancellable(of)

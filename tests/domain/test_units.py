@@ -43,15 +43,39 @@ def test_units_that_cost_less_than_their_rounded_shares_cost_extra_and_come_out_
     assert (first.refund, first.extra, second.refund, second.extra) == (0, 1, 1, 0)
 
 
-def test_units_of_a_line_made_free_by_several_coupons_never_return_more_than_was_paid() -> None:
-    """Two units of five would return 1 although nothing was paid: by rounding the other three are worth −1."""
-    coupons = [goods_coupon("B1", 1, 1), goods_coupon("B2", 1, 1), goods_coupon("B3", 1, 3)]
-    story = Story.of(order(line(1, 1, 5), benefits=coupons))
+FREE_OF_FIVE = (goods_coupon("B1", 1, 1), goods_coupon("B2", 1, 1), goods_coupon("B3", 1, 3))
+"""Coupons that make five units at 1 free. The first two would return 1 all the same; the other three are worth −1."""
+
+
+def test_no_piece_of_a_line_is_cancelled_that_leaves_the_rest_worth_less_than_nothing() -> None:
+    story = Story.of(order(line(1, 1, 5), benefits=FREE_OF_FIVE))
     with pytest.raises(Refusal) as caught:
         story.quote({1: 2})
     assert (caught.value.code, caught.value.reason) == (Code.WHOLE_ONLY, "order.rounding")
+    assert caught.value.facts == {"line_no": 1, "left": 5}
     whole = story.cancel({1: 5})
     assert (whole.refund, whole.extra) == (0, 0)
+
+
+def test_a_piece_that_rounding_makes_too_dear_is_not_paid_with_the_money_of_other_goods() -> None:
+    """Else those could not be cancelled once the rest of the first line has been shipped."""
+    story = Story.of(order(line(1, 1, 5), line(2, 1_000), benefits=FREE_OF_FIVE))
+    with pytest.raises(Refusal) as caught:
+        story.quote({1: 2, 2: 1})
+    assert caught.value.facts == {"line_no": 1, "left": 5}
+    assert story.cancel({1: 1}).refund == 0
+    assert story.cancel({2: 1}).refund == 1_000
+
+
+def test_at_the_sellers_fault_nobody_pays_for_rounding() -> None:
+    coupons = [goods_coupon("B1", 1, 9_999), goods_coupon("B2", 1, 10_001)]
+    story = Story.of(order(line(1, 10_000, 2), line(2, 500), benefits=coupons))
+    with pytest.raises(Refusal) as caught:
+        story.quote({1: 1}, Fault.SELLER)
+    assert (caught.value.reason, caught.value.facts) == ("order.rounding", {"line_no": 1, "left": 2})
+    assert story.quote({1: 1, 2: 1}, Fault.SELLER).refund == 499
+    assert story.quote({1: 2}, Fault.SELLER).refund == 0
+    assert story.quote({1: 1}, Fault.CUSTOMER).extra == 1
 
 
 def test_a_claim_takes_the_lowest_free_units() -> None:

@@ -2,8 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from gateways.payments.matching import find_ours
-from gateways.payments.port import Absent, Found, PaymentSnapshot, RefundRecord, RefundStatus, Undetermined
+from gateways.payments.matching import find_our_charge, find_ours
+from gateways.payments.port import (
+    Absent,
+    ChargeRecord,
+    Found,
+    PaymentSnapshot,
+    RefundRecord,
+    RefundStatus,
+    Undetermined,
+)
 
 
 def record(
@@ -42,3 +50,19 @@ def test_ours_is_known_by_reference_and_amount(
     refunds: tuple[RefundRecord, ...], expected: Found | Absent | Undetermined
 ) -> None:
     assert find_ours(PaymentSnapshot(1_000, refunds), "leg-1", 700) == expected
+
+
+@pytest.mark.parametrize(
+    ("charges", "expected"),
+    [
+        ((), Absent()),
+        ((ChargeRecord("tid_1", 700),), Found("tid_1")),
+        ((ChargeRecord("tid_1", 701),), Undetermined("amount_differs")),
+        ((ChargeRecord("tid_1", 700), ChargeRecord("tid_2", 701)), Undetermined("amount_differs")),
+        ((ChargeRecord("tid_1", 700), ChargeRecord("tid_2", 700)), Undetermined("charged_more_than_once")),
+    ],
+)
+def test_our_charge_is_the_one_under_our_reference(
+    charges: tuple[ChargeRecord, ...], expected: Found | Absent | Undetermined
+) -> None:
+    assert find_our_charge(charges, 700) == expected

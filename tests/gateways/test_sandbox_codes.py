@@ -7,6 +7,7 @@ import asyncio
 import httpx
 import pytest
 
+from domain.orders import Means
 from gateways.payments.port import Conflict, Misconfigured, Outcome, RefundCommand, Rejected, Retry, Unknown
 from gateways.payments.sandbox import MEANINGS, SandboxGateway, classify, error_code
 from tests.gateways.conftest import adapter
@@ -40,7 +41,7 @@ def test_every_row_of_the_table_is_told_here() -> None:
 
 def command(payment_ref: str, amount: int, guard: int, key: str | None = None) -> RefundCommand:
     reference = fresh("leg")
-    return RefundCommand(payment_ref, amount, key or f"refund-{reference}-1", reference, guard)
+    return RefundCommand(payment_ref, amount, key or f"refund-{reference}-1", reference, guard, "KRW", Means.CARD)
 
 
 async def test_a_guard_that_is_wrong_is_a_conflict(gateway: SandboxGateway, caller: Caller) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.orders import Means
 from gateways.payments.port import (
     Absent,
     Done,
@@ -35,7 +36,7 @@ from tests.support.sandbox import SandboxProcess
 
 def command(payment_ref: str, amount: int = 300, guard: int = 1_000) -> RefundCommand:
     reference = fresh("leg")
-    return RefundCommand(payment_ref, amount, f"refund-{reference}-1", reference, guard)
+    return RefundCommand(payment_ref, amount, f"refund-{reference}-1", reference, guard, "KRW", Means.CARD)
 
 
 async def test_a_refund_is_done_once_per_key(gateway: SandboxGateway, caller: Caller) -> None:
@@ -164,7 +165,10 @@ async def test_only_the_gateways_own_words_count(status: str, body: str, outcome
     async with speaking(status, body) as url:
         gateway = adapter(url)
         try:
-            assert await gateway.refund(RefundCommand("tid", 300, "refund-leg-1-1", "leg-1", 1_000)) == outcome
+            assert (
+                await gateway.refund(RefundCommand("tid", 300, "refund-leg-1-1", "leg-1", 1_000, "KRW", Means.CARD))
+                == outcome
+            )
         finally:
             await gateway.aclose()
 

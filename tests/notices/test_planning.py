@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from activities.notices import NoticePlanner
 from domain.claims import Channel, ClaimKind, LegState, NoticeEvent, NoticeState
 from domain.orders import Means
 from gateways.notices.texts import NoticeTexts
+from policies import reading
 from store import notices
 from tests.notices.examples import Shop
 
@@ -23,7 +24,7 @@ PENDING = ((Means.CARD, 12_000, LegState.PENDING), (Means.MILEAGE, 500, LegState
 
 @pytest.fixture(scope="module")
 def planner() -> NoticePlanner:
-    return NoticePlanner(NoticeTexts("Asia/Seoul"))
+    return NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default())
 
 
 async def plan(engine: AsyncEngine, planner: NoticePlanner, shop: Shop, event: NoticeEvent) -> list[str]:
@@ -171,9 +172,50 @@ async def test_a_rolled_back_step_leaves_no_notice(engine: AsyncEngine, planner:
 
 async def test_without_a_sender_a_channel_is_not_planned(engine: AsyncEngine, shop: Shop) -> None:
     await shop.claim()
-    inbox_only = NoticePlanner(NoticeTexts("Asia/Seoul"), channels=())
+    inbox_only = NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default(), senders=())
     assert await plan(engine, inbox_only, shop, NoticeEvent.COMPLETED) == []
     assert {channel for _, channel in await shop.notices()} == {Channel.INBOX}
+
+
+def by_policy(notices_by: Mapping[NoticeEvent, tuple[Channel, ...]]) -> NoticePlanner:
+    policy = reading.default().model_copy(update={"notices": notices_by})
+    return NoticePlanner(NoticeTexts("Asia/Seoul"), policy)
+
+
+async def test_the_policy_says_by_which_channels_an_event_is_told(engine: AsyncEngine, shop: Shop) -> None:
+    await shop.claim()
+    mail_only = by_policy({NoticeEvent.COMPLETED: (Channel.EMAIL,), NoticeEvent.REJECTED: (Channel.INBOX,)})
+    assert await plan(engine, mail_only, shop, NoticeEvent.COMPLETED) == [f"{shop.claim_no}-completed-email"]
+    assert set(await shop.notices()) == {("completed", "email")}
+
+
+@pytest.mark.parametrize("channels", [{}, {NoticeEvent.COMPLETED: ()}])
+async def test_an_event_that_the_policy_does_not_tell_is_not_planned(
+    engine: AsyncEngine, shop: Shop, channels: Mapping[NoticeEvent, tuple[Channel, ...]]
+) -> None:
+    await shop.claim()
+    assert await plan(engine, by_policy(channels), shop, NoticeEvent.COMPLETED) == []
+    assert await shop.notices() == {}
+    assert await shop.timeline() == []
+
+
+async def test_it_is_the_event_that_is_told_whose_channels_count(engine: AsyncEngine, shop: Shop) -> None:
+    """Asked for completion while a refund is pending, the customer is told that it was accepted."""
+    await shop.claim(legs=PENDING)
+    planner = by_policy({NoticeEvent.COMPLETED: (Channel.EMAIL,), NoticeEvent.ACCEPTED: (Channel.INBOX,)})
+    assert await plan(engine, planner, shop, NoticeEvent.COMPLETED) == []
+    assert set(await shop.notices()) == {("refund_accepted", "inbox")}
+
+
+async def test_after_another_policy_what_was_planned_is_still_sent(engine: AsyncEngine, shop: Shop) -> None:
+    """A claim under way when the shop's policy changes: nothing that was planned is dropped."""
+    await shop.claim()
+    first = await plan(engine, by_policy({NoticeEvent.COMPLETED: (Channel.EMAIL,)}), shop, NoticeEvent.COMPLETED)
+    now = by_policy({NoticeEvent.COMPLETED: (Channel.ALIMTALK,)})
+    assert first == [f"{shop.claim_no}-completed-email"]
+    assert await plan(engine, now, shop, NoticeEvent.COMPLETED) == [f"{shop.claim_no}-completed-alimtalk"]
+    async with engine.connect() as conn:
+        assert await now.unsent(conn, shop.claim_no) == sorted([*first, f"{shop.claim_no}-completed-alimtalk"])
 
 
 @pytest.mark.parametrize("lines", [1, 60])

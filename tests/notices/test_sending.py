@@ -30,6 +30,7 @@ from gateways.notices.alimtalk import AlimTalkChannel
 from gateways.notices.email import EmailChannel
 from gateways.notices.port import NoticeChannel
 from gateways.notices.texts import NoticeTexts
+from policies import reading
 from store import notices
 from store.engine import create_engine
 from tests.notices.conftest import Sender
@@ -82,7 +83,7 @@ async def post(engine: AsyncEngine, sandbox: SandboxProcess) -> AsyncIterator[Po
             Channel.EMAIL: EmailChannel(server.url, "shop@claims.example", timeout=5, deadline=5, patience=60),
             Channel.ALIMTALK: AlimTalkChannel(sandbox.url),
         }
-        planner = NoticePlanner(NoticeTexts("Asia/Seoul"))
+        planner = NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default())
         yield Post(NoticeActivities(engine, planner, channels), server)
         for channel in channels.values():
             await channel.close()
@@ -148,7 +149,7 @@ async def test_two_senders_of_one_notice_are_one_message(
     await shop.claim()
     with SandboxProcess(tmp_path_factory.mktemp("ordinary") / "data") as ordinary:
         channel = AlimTalkChannel(ordinary.url)
-        planner = NoticePlanner(NoticeTexts("Asia/Seoul"))
+        planner = NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default())
         post = Post(NoticeActivities(engine, planner, {Channel.ALIMTALK: channel}), MailServer())
         await post.plan(shop)
         assert await asyncio.gather(*(post.send(alimtalk(shop)) for _ in range(5))) == [SENT] * 5
@@ -278,7 +279,7 @@ async def test_what_was_sent_can_not_be_given_up(post: Post, shop: Shop) -> None
 async def test_a_channel_without_a_sender_has_failed(engine: AsyncEngine, post: Post, shop: Shop) -> None:
     await shop.claim()
     await post.plan(shop)
-    bare = Post(NoticeActivities(engine, NoticePlanner(NoticeTexts("Asia/Seoul")), {}), post.server)
+    bare = Post(NoticeActivities(engine, NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default()), {}), post.server)
     assert await bare.send(email(shop)) == SendResult(state=NoticeState.FAILED, code="no_such_channel")
 
 
@@ -289,7 +290,7 @@ async def test_a_notice_nobody_planned_has_failed(post: Post) -> None:
 
 async def test_a_database_that_is_away_is_a_retryable_failure(post: Post, shop: Shop) -> None:
     away = create_engine("postgresql://127.0.0.1:1/none", pool_size=1, lock_timeout_ms=2000, statement_timeout_ms=5000)
-    blind = Post(NoticeActivities(away, NoticePlanner(NoticeTexts("Asia/Seoul")), {}), post.server)
+    blind = Post(NoticeActivities(away, NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default()), {}), post.server)
     assert (await blind.fails(email(shop))).type == FailureType.DATABASE
     await away.dispose()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
@@ -16,6 +17,7 @@ from activities.refund_protocol import RefundKind
 from activities.refunds import LookUpState
 from domain.claims import AttemptState, ClaimStatus, LegState, SettledBy
 from gateways.payments.sandbox import SandboxGateway
+from store.tables import refund_legs
 from tests.refunds.machinery import Machinery, sandbox_gateway
 from tests.refunds.waiting import until
 from tests.refunds.world import World
@@ -36,6 +38,20 @@ async def test_a_refund_is_written_with_its_pivot(machinery: Machinery, world: W
     assert claim.status == ClaimStatus.REFUNDING
     assert await world.attempts(leg_id) == [(1, 1, AttemptState.ANSWERED)]
     assert await world.events(leg_id) == ["refund.sent", "claim.decided", "refund.done"]
+
+
+@pytest.mark.parametrize(("tax_free", "vat"), [(1_000, 182), (0, None), (None, None)])
+async def test_the_gateway_is_told_the_tax_parts_that_are_known(
+    engine: AsyncEngine, machinery: Machinery, world: World, tax_free: int | None, vat: int | None
+) -> None:
+    paid = await world.paid(10_000)
+    leg_id = await world.leg(paid, 3_000)
+    async with engine.begin() as conn:
+        parts = update(refund_legs).where(refund_legs.c.leg_id == leg_id).values(tax_free=tax_free, vat=vat)
+        await conn.execute(parts)
+    await machinery.refund(leg_id)
+    (refund,) = world.refunds(paid)
+    assert (refund.get("taxFreeAmount"), refund.get("vatAmount")) == (tax_free, vat)
 
 
 async def test_a_repeat_after_the_end_asks_nobody(machinery: Machinery, world: World) -> None:

@@ -34,6 +34,10 @@ class OtherWords:
         self.name = gateway.name
         self.capabilities = gateway.capabilities
         self.read = gateway.read
+        self.charge = gateway.charge
+        self.list_charges = gateway.list_charges
+        self.find_charge = gateway.find_charge
+        self.parse_webhook = gateway.parse_webhook
         self.aclose = gateway.aclose
         self._gateway = gateway
         self._answer: Outcome | None = answer

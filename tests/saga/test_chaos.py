@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,9 +22,10 @@ from temporalio.exceptions import TemporalError
 from domain.orders import Means, Order
 from domain.refusals import Refusal
 from store.feed_shop import put_item
+from tests.support.extra import asked_with_quote
 from tests.support.house import House
 from tests.support.ledgers import disagreements
-from tests.support.orders import basket_coupon, goods_coupon, group, item, line, order, payment, total
+from tests.support.orders import basket_coupon, gift, goods_coupon, group, item, line, order, payment, total
 from tests.support.runs import completed_tasks, reset
 from tests.support.sandbox import SandboxProcess
 from tests.support.worker_process import WorkerProcess
@@ -35,6 +37,8 @@ SEED = 20230808
 ORDERS = 8
 STOCK = 10
 FAULTS = ("refuse", "error_before", "error_after", "lose_answer", "delay", "late", "pending")
+PAST = datetime(2023, 1, 1, tzinfo=UTC)
+"""When mileage had expired."""
 LATE_MS = 1_500
 """Longer than a call waits, shorter than the gateway may take to settle."""
 SETTINGS = {
@@ -118,7 +122,11 @@ class Chaos:
             await asyncio.gather(house.change(change), return_exceptions=True)
             return
         selected = chance.sample(line_nos, chance.randint(1, len(line_nos)))
-        asked = house.asked(order_no, {no: chance.randint(1, 2) for no in selected})
+        wanted = {no: chance.randint(1, 2) for no in selected}
+        try:
+            asked = await asked_with_quote(house, order_no, wanted, chance.choice((Means.CARD, Means.MILEAGE)))
+        except (Refusal, ValueError):  # no price, as more is selected than is left: it is for the service to refuse
+            asked = house.asked(order_no, wanted)
         answers = []
         for _ in range(2):
             try:
@@ -255,21 +263,51 @@ async def fed(house: House, number: int, chance: Random) -> str:
 
 
 def random_order(number: int, chance: Random) -> Order:
-    """A member's order of one to three lines with coupons, shipping that cancels may charge, and several means."""
+    """A member's order of one to three lines with a gift, coupons, points, and several means.
+
+    Shipping that cancels may charge, and with it more than the cheap units of line 1 return.
+    """
     lines = [
-        replace(line(no, chance.choice((777, 9_900, 30_000)), chance.randint(2, 7)), goods_no=f"chaos-{number}-{no}")
+        replace(
+            line(
+                no,
+                chance.choice((777, 9_900, 30_000)) if no > 1 else 777,
+                chance.randint(2, 7),
+                tax_free=chance.random() < 0.5,
+                points=chance.choice((0, 100)),
+            ),
+            goods_no=f"chaos-{number}-{no}",
+        )
         for no in range(1, chance.randint(2, 4))
     ]
     worth = {one.line_no: one.price * one.quantity for one in lines}
     goods = sum(worth.values())
+    present = gift(9, 2, of=1) if chance.random() < 0.5 else gift(9, minimum=goods // 2)
     benefits = [goods_coupon(f"goods-{number}", 1, chance.randint(1, worth[1] // 4))]
     shares = {no: chance.randint(1, one // 4) for no, one in worth.items()}
     benefits.append(basket_coupon(f"basket-{number}", shares, minimum=chance.choice((0, goods // 2))))
-    shipping = [chance.choice((group(fee=2_500, paid=2_500), group(fee=3_000, free_from=goods // 2), group()))]
+    shipping = [
+        chance.choice(
+            (
+                group(fee=2_500, paid=2_500, surcharge=1_000),
+                group(fee=3_000, free_from=goods // 2),
+                group(fee=3_000, free_from=goods - benefits[0].amount),
+            )
+        )
+    ]
     amount = total(lines, shipping, benefits)
     mileage, deposit, pay = (chance.randint(1, amount // 4) for _ in range(3))
     parts = [(mileage, Means.MILEAGE), (deposit, Means.DEPOSIT)]
     parts += [(pay, Means.SIMPLE_PAY), (amount - mileage - deposit - pay, Means.CARD)]
     chance.shuffle(parts)
-    payments = [payment(str(no), part, means) for no, (part, means) in enumerate(parts, start=1)]
-    return order(*lines, groups=shipping, benefits=benefits, payments=payments, member_no=f"chaos-{number}")
+    payments = [payment(str(no), part, means, **_parts(part, means)) for no, (part, means) in enumerate(parts, start=1)]
+    gifted = replace(present, goods_no=f"chaos-{number}-9")
+    member_no = f"chaos-{number}"
+    return order(*lines, gifted, groups=shipping, benefits=benefits, payments=payments, member_no=member_no)
+
+
+def _parts(amount: int, means: Means) -> Mapping[str, Any]:
+    """A card's gateway was told how much of the payment is free of tax, and the VAT in the rest."""
+    if means is Means.CARD:
+        return {"tax_free": amount // 3, "vat": (amount - amount // 3) // 11}
+    return {"expires": PAST} if means is Means.MILEAGE else {}

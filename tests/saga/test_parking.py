@@ -233,6 +233,20 @@ async def test_failing_step_parks_only_its_branch(house: House, table: str, step
     assert {"coupons": "DONE", "restock": "DONE", "refund": "DONE"}.items() <= (await steps(house, asked)).items()
 
 
+async def test_points_that_fail_park_alone_and_are_taken_once_retried(house: House) -> None:
+    """Also in a claim that has no credit of our own to return."""
+    asked = house.asked(await house.feed(order(line(1, 10_000, points=100), member_no=f"M{next(_names)}")), {1: 1})
+    async with broken(house, asked.claim_no, "credit_movements"):
+        await house.cancel(asked)
+        parking = await house.parking(asked.claim_no)
+        assert (parking["step"], parking["part"], parking["actions"]) == ("refund", "credits", ["retry"])
+        assert await moved(house, asked) == {"stock_movements"}
+    await house.resolve(asked.workflow_id, parking["parking_no"], "retry")
+    await completed(house, asked)
+    points = "SELECT amount, owed FROM credit_movements WHERE claim_no = :no"
+    assert await house.rows(points, no=asked.claim_no) == [{"amount": 0, "owed": 100}]
+
+
 @pytest.mark.parametrize(("table", "step"), [("coupon_movements", "coupons"), ("stock_movements", "restock")])
 async def test_skipped_step_is_left_out_for_good(house: House, table: str, step: str) -> None:
     asked = house.asked(await house.feed(mixed()), {1: 2})

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from tests.saga import test_cancel
+from tests.saga import test_cancel, test_charges
 from tests.support.house import House, working
 
 
@@ -28,6 +28,10 @@ async def worked_house(idle_house: House) -> AsyncIterator[House]:
         test_cancel.test_gateway_down_parks_and_a_retry_completes,
         test_cancel.test_pending_refund_is_told_then_settled,
         test_cancel.test_second_cancel_of_an_undecided_order_is_refused,
+        test_charges.test_charged_first_then_completed_and_the_rest_is_refunded_over_both_payments,
+        test_charges.test_declined_it_is_undone_and_nothing_has_changed,
+        test_charges.test_a_gateway_down_is_parked_and_retried,
+        test_charges.test_a_cancel_request_is_heard_once_nothing_is_unknown,
     ],
     ids=lambda case: case.__name__.removeprefix("test_"),
 )

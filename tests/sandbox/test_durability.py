@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -40,6 +42,20 @@ def test_everything_answered_outlives_sigkill(own_sandbox: SandboxProcess, own_c
     assert is_error(own_caller.message(key="m"), 409, "duplicate")
     assert [each["messageId"] for each in own_caller.messages(reference)] == [message.json()["messageId"]]
     assert own_caller.faults() == [(pg_tid, "refuse", 3)]
+
+
+def test_a_ledger_of_an_earlier_version_is_taken_on(own_sandbox: SandboxProcess, own_caller: Caller) -> None:
+    pg_tid = own_caller.new_payment(1_000)
+    earlier = own_caller.refund(pg_tid, 100, key="r").json()
+    own_sandbox.stop()
+    with closing(sqlite3.connect(own_sandbox.ledger)) as connection:
+        for column in ("tax_free", "vat"):
+            connection.execute(f"ALTER TABLE refunds DROP COLUMN {column}")
+        connection.commit()
+    own_sandbox.start()
+    assert own_caller.refund(pg_tid, 100, key="r").json() == earlier
+    assert own_caller.refund(pg_tid, 200, taxFreeAmount=50).json()["taxFreeAmount"] == 50
+    assert [one["amount"] for one in own_caller.payment(pg_tid)["refunds"]] == [100, 200]
 
 
 def test_a_late_refund_happens_after_a_restart(own_sandbox: SandboxProcess, own_caller: Caller) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -138,3 +139,22 @@ def test_a_charge_can_name_its_payment_but_not_a_taken_one(caller: Caller) -> No
     assert caller.charge(100, pgTid=pg_tid).json()["pgTid"] == pg_tid
     assert is_error(caller.charge(100, pgTid=pg_tid), 409, "payment_exists")
     assert caller.payment(pg_tid)["balance"] == 100
+
+
+def test_a_refund_lists_the_tax_parts_that_it_was_told(caller: Caller) -> None:
+    pg_tid = caller.new_payment(5_000)
+    told = caller.refund(pg_tid, 1_000, taxFreeAmount=450, vatAmount=50).json()
+    assert (told["taxFreeAmount"], told["vatAmount"]) == (450, 50)
+    caller.refund(pg_tid, 1_000, taxFreeAmount=0).raise_for_status()
+    caller.refund(pg_tid, 1_000).raise_for_status()
+    parts = [{name: one[name] for name in one if name.endswith("Amount")} for one in caller.payment(pg_tid)["refunds"]]
+    assert parts == [{"taxFreeAmount": 450, "vatAmount": 50}, {"taxFreeAmount": 0}, {}]
+
+
+@pytest.mark.parametrize(
+    "parts", [{"taxFreeAmount": 1_001}, {"vatAmount": 1_001}, {"taxFreeAmount": 950, "vatAmount": 51}]
+)
+def test_tax_parts_are_never_more_than_the_refund(caller: Caller, parts: dict[str, Any]) -> None:
+    pg_tid = caller.new_payment(5_000)
+    assert is_error(caller.refund(pg_tid, 1_000, **parts), 400, "invalid")
+    assert caller.payment(pg_tid)["refunds"] == []

@@ -9,13 +9,29 @@ from dataclasses import replace
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import Actor, ClaimKind, Direction, LegState, SettledBy
+from domain.claims import Actor, ClaimKind, Direction, LegState, SettledBy, Step, StepStatus
 from domain.conservation import Leg
-from domain.costs import Costs, Selection
+from domain.costs import Costs
+from domain.extra_offers import ExtraOffer
+from domain.gifts import goods_only
 from domain.orders import Fault, Held, Item, Means, Order, OrderState, SaleMethod, SaleStatus
+from domain.policy import Policy
 from domain.pricing import price
 from domain.units import take
-from store import claims, coupons, feed_orders, feed_shop, fence, opening, own_credits, stock, turning_back
+from store import (
+    charges,
+    claims,
+    coupons,
+    feed_orders,
+    feed_shop,
+    fence,
+    opening,
+    own_credits,
+    points,
+    stock,
+    turning_back,
+)
+from store.extra_payments import extra_of_claim
 from store.orders import load_state
 from store.tables import refund_legs
 from tests.support import orders as made
@@ -83,19 +99,32 @@ def new_claim(order_no: str, kind: ClaimKind = ClaimKind.CANCEL, *, fault: Fault
         language="ko",
         reason_code="10",
         fault=fault,
+        policy_version=made.POLICY.version,
     )
 
 
 async def open_cancel(
-    conn: AsyncConnection, order_no: str, wanted: Mapping[int, int], *, fault: Fault = Fault.CUSTOMER
+    conn: AsyncConnection,
+    order_no: str,
+    wanted: Mapping[int, int],
+    *,
+    fault: Fault = Fault.CUSTOMER,
+    policy: Policy = made.POLICY,
+    extra_by: Means = Means.CARD,
 ) -> tuple[str, Costs]:
-    """Open a cancel claim of units per line number, at the price that it has now; its number and costs."""
+    """Open a cancel claim of units per line number, at the price that it has now; its number and costs.
+
+    What it costs beyond its refund is to be paid by the means `extra_by`.
+    """
     await fence.lock_order(conn, order_no)
     state = await state_of(conn, order_no)
-    selection = tuple(Selection(line_no, quantity) for line_no, quantity in wanted.items())
-    costs = price(state, selection, fault, made.NOW, made.POLICY)
+    selection = made.select(wanted)
+    costs = price(state, selection, fault, made.NOW, policy)
     new = new_claim(order_no, fault=fault)
-    await opening.open_cancel(conn, new, state, take(state, selection), costs)
+    held = take(state, (*goods_only(state, selection), *costs.gifts))
+    gateway = "sandbox" if extra_by.external else None
+    offer = ExtraOffer(extra_by, costs.extra, gateway) if costs.extra else None
+    await opening.open_cancel(conn, new, state, held, costs, offer)
     return new.claim_no, costs
 
 
@@ -118,20 +147,52 @@ async def decide(conn: AsyncConnection, claim_no: str) -> None:
 
 
 async def settle(conn: AsyncConnection, claim_no: str) -> None:
-    """All of its refund arrived."""
+    """All of its refund arrived, from gateways and of our own."""
     await conn.execute(
         update(refund_legs)
-        .where(refund_legs.c.claim_no == claim_no, refund_legs.c.state != LegState.SETTLED)
+        .where(
+            refund_legs.c.claim_no == claim_no, refund_legs.c.external, refund_legs.c.state.in_(("PLANNED", "PENDING"))
+        )
         .values(state=LegState.SETTLED, settled_by=SettledBy.GATEWAY)
     )
+    await own_credits.give_back(conn, await head_of(conn, claim_no))
 
 
 async def give_back(conn: AsyncConnection, claim_no: str) -> None:
-    """Its coupons, stock and own credits are back."""
+    """Its coupons, stock and own credits are back, and the points of its units are taken."""
     head = await head_of(conn, claim_no)
-    await coupons.restore(conn, head)
-    await stock.restock(conn, head)
+    await coupons.give_back(conn, head)
+    await own_credits.lock_member(conn, head)
     await own_credits.give_back(conn, head)
+    await points.take_back(conn, head)
+    await stock.restock(conn, head)
+    for step in (Step.COUPONS, Step.RESTOCK):
+        await claims.set_step_unless_skipped(conn, claim_no, step, StepStatus.DONE)
+
+
+async def take_points(conn: AsyncConnection, claim_no: str) -> None:
+    """The points of its units are taken back."""
+    await points.take_back(conn, await head_of(conn, claim_no))
+
+
+async def take_extra(conn: AsyncConnection, claim_no: str) -> None:
+    """What it costs beyond its refund is paid, which decides the claim."""
+    head, charge = await head_of(conn, claim_no), await charges.read(conn, claim_no)
+    if charge.gateway is None:
+        assert await charges.take_own(conn, head, charge)
+    else:
+        assert await charges.take(conn, head, charge, f"pg-{charge.payment_no}")
+
+
+async def complete(conn: AsyncConnection, claim_no: str) -> None:
+    """The whole way of a claim, to its end: charged, refunded, given back, closed."""
+    if (await extra_of_claim(conn, claim_no)) is not None:
+        await take_extra(conn, claim_no)
+    await decide(conn, claim_no)
+    await give_back(conn, claim_no)
+    await settle(conn, claim_no)
+    await claims.close(conn, claim_no)
+    await claims.restate(conn, claim_no)
 
 
 async def cancel_all(conn: AsyncConnection, order: Order) -> str:

@@ -130,7 +130,7 @@ async def test_a_claim_whose_leg_is_above_what_is_left_of_the_payment(brought: A
     state = await shop.state_of(brought, ORDER_NO)
     # Priced as if nothing had been cancelled yet.
     stale = made.fresh(ORDER)
-    costs = price(stale, made.select({2: 2}), Fault.CUSTOMER, made.NOW)
+    costs = price(stale, made.select({2: 2}), Fault.CUSTOMER, made.NOW, made.POLICY)
     with pytest.raises(IntegrityError, match="ck_order_payments_never_above_paid"):
         await opening.open_cancel(brought, shop.new_claim(ORDER_NO), state, [Held(2, 1, 2)], costs)
 

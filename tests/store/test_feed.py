@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import event, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.orders import Held, LineStatus, Means, Order, Promotion
+from domain.orders import BelowMinimum, Held, LineStatus, Means, Order, PaymentStatus, Promotion
 from domain.refusals import Code, Refusal
 from store import coupons, feed_orders, feed_shop, fence, line_moves, stock
-from store.orders import load_item
+from store.orders import load_item, load_payments
 from store.tables import coupon_movements, credit_movements, members, order_lines, stock_movements
 from store.tables import coupons as coupons_table
 from tests.store import shop
@@ -144,7 +144,7 @@ async def test_a_coupon_is_given_back_as_it_was_fed_and_its_changes_are_booked(c
 
 async def test_a_coupon_that_a_claim_gave_back_is_not_set_back_to_that_order(brought: AsyncConnection) -> None:
     claim_no = await _cancelled(brought, {1: 3})
-    await coupons.restore(brought, await shop.head_of(brought, claim_no))
+    await coupons.give_back(brought, await shop.head_of(brought, claim_no))
     with pytest.raises(Refusal) as caught:
         await feed_shop.put_coupon(brought, COUPON)
     assert (caught.value.code, caught.value.reason) == (Code.DUPLICATE, "coupon.given_back")
@@ -194,6 +194,43 @@ async def test_an_order_moves_nothing_that_was_fed(conn: AsyncConnection) -> Non
 
 async def test_an_order_is_given_back_as_it_was_fed(brought: AsyncConnection) -> None:
     assert await feed_orders.get_order(brought, ORDER_NO) == shop.fed(ORDER)
+
+
+WHOLE = made.order(
+    made.line(1, 10_000, 3, tax_free=True, points=90),
+    made.gift(2, of=1),
+    made.gift(3, minimum=20_000),
+    groups=(made.group(fee=3_000, paid=3_000, surcharge=2_000),),
+    benefits=(made.basket_coupon("B1", {1: 1_000}, minimum=20_000, below=BelowMinimum.KEEP),),
+    payments=(
+        made.payment("1", 24_000, tax_free=20_000, vat=300),
+        made.payment("2", 10_000, Means.MILEAGE, expires=made.NOW + timedelta(days=30, microseconds=120)),
+    ),
+)
+"""An order with everything that a feed may tell."""
+
+
+async def test_everything_that_a_feed_may_tell_is_given_back(conn: AsyncConnection) -> None:
+    await shop.bring(conn, WHOLE)
+    assert await feed_orders.get_order(conn, WHOLE.order_no) == shop.fed(WHOLE)
+    assert await load_payments(conn, WHOLE.order_no) == WHOLE.payments
+
+
+async def test_times_are_read_as_utc_wherever_the_database_is(conn: AsyncConnection) -> None:
+    await shop.bring(conn, WHOLE)
+    await conn.execute(text("SET LOCAL TimeZone = 'Asia/Seoul'"))
+    state = await shop.state_of(conn, WHOLE.order_no)
+    for payments in (state.order.payments, await load_payments(conn, WHOLE.order_no)):
+        expires_at = payments[1].expires_at
+        assert expires_at is not None
+        assert (expires_at, expires_at.tzinfo) == (WHOLE.payments[1].expires_at, UTC)
+    assert await feed_orders.get_order(conn, WHOLE.order_no) == shop.fed(WHOLE)
+
+
+async def test_a_collecting_group_is_given_back(conn: AsyncConnection) -> None:
+    collecting = made.order(made.line(1, 10_000), groups=(made.group(fee=3_000, collect=True),))
+    await shop.bring(conn, collecting)
+    assert await feed_orders.get_order(conn, collecting.order_no) == shop.fed(collecting)
 
 
 async def test_an_order_with_an_unknown_item_is_refused(conn: AsyncConnection) -> None:
@@ -316,6 +353,34 @@ async def test_the_same_order_again_is_harmless_with_claims_too(brought: AsyncCo
     await _cancelled(brought, {1: 1})
     await feed_orders.put_order(brought, shop.fed(ORDER))
     assert await feed_orders.get_order(brought, ORDER_NO) == shop.fed(ORDER)
+
+
+async def test_the_same_order_again_is_harmless_when_a_claim_took_an_extra_payment(conn: AsyncConnection) -> None:
+    cheap = made.order(made.line(1, 1_000, 2), made.line(2, 29_000), groups=(made.group(fee=3_000, free_from=31_000),))
+    await shop.bring(conn, cheap)
+    claim_no, _ = await shop.open_cancel(conn, ORDER_NO, {1: 1})
+    await shop.complete(conn, claim_no)
+    assert [(one.payment_no, one.amount, one.extra) for one in await load_payments(conn, ORDER_NO)] == [
+        ("1", 31_000, False),
+        (f"X-{claim_no}", 2_000, True),
+    ]
+    assert await feed_orders.get_order(conn, ORDER_NO) == shop.fed(cheap)
+    await feed_orders.put_order(conn, shop.fed(cheap))
+    assert len(await load_payments(conn, ORDER_NO)) == 2
+
+
+async def test_the_same_order_again_is_harmless_when_a_claim_closed_a_payment(conn: AsyncConnection) -> None:
+    unpaid = made.order(
+        made.line(1, 10_000, status=LineStatus.AWAITING_DEPOSIT),
+        payments=(made.payment("1", 10_000, Means.VIRTUAL_ACCOUNT, status=PaymentStatus.WAITING),),
+    )
+    await shop.bring(conn, unpaid)
+    await shop.open_cancel(conn, ORDER_NO, {1: 1})
+    [payment] = await load_payments(conn, ORDER_NO)
+    assert (payment.closed, payment.waiting) == (True, False)
+    await feed_orders.put_order(conn, shop.fed(unpaid))
+    assert await feed_orders.get_order(conn, ORDER_NO) == shop.fed(unpaid)
+    assert await load_payments(conn, ORDER_NO) == (payment,)
 
 
 async def test_a_whole_line_moves_forward_with_the_order(brought: AsyncConnection) -> None:

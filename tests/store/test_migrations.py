@@ -6,11 +6,12 @@ import asyncio
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, make_url, text
 
-from store.migrate import upgrade
+from store.migrate import config, upgrade
 from store.tables import metadata
 from tests.support.postgres import Databases
 
@@ -83,6 +84,53 @@ async def test_upgrading_again_keeps_the_data(database_url: str) -> None:
     await asyncio.to_thread(upgrade, database_url)
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM members").fetchone() == (1,)
+
+
+async def test_claims_opened_before_policies_keep_what_they_planned(databases: Databases) -> None:
+    """What became of a coupon was told by two columns; it is one word since."""
+    async with databases.fresh() as url:
+        await asyncio.to_thread(_empty, url)
+        await asyncio.to_thread(_upgrade_to, url, "0003")
+        with psycopg.connect(url) as connection:
+            connection.execute(BEFORE_POLICIES)
+        await asyncio.to_thread(upgrade, url)
+        with psycopg.connect(url) as connection:
+            kept = connection.execute('SELECT coupon_no, "returning" FROM claim_coupons ORDER BY coupon_no').fetchall()
+            assert kept == [("B1", "restore"), ("B2", "extend"), ("B3", "forfeit")]
+            assert connection.execute("SELECT inputs FROM claim_costs").fetchall() == [({},)]
+            assert connection.execute("SELECT policy_version FROM claims").fetchall() == [(None,)]
+            assert connection.execute("SELECT difference FROM order_conservation").fetchall() == [(0,)]
+            assert connection.execute("SELECT * FROM order_differences").fetchall() == []
+
+
+BEFORE_POLICIES = """
+INSERT INTO members (member_no) VALUES ('M1');
+INSERT INTO items VALUES ('G1', '001', 'Goods', 'Red', '[]', 1000, 'on_sale', 'ordinary', 5);
+INSERT INTO coupons (coupon_no) VALUES ('B1'), ('B2'), ('B3');
+INSERT INTO orders VALUES ('O1', 'M1', NULL, 'Kim', NULL, NULL, 'pc', 'KRW', now());
+INSERT INTO order_groups VALUES ('O1', 'D1', 1, 'P1', 0, 0, 0, 0);
+INSERT INTO order_lines (order_no, line_no, goods_no, goods_name, variant_no, variant_name, quantity, price, group_no,
+                         status, tax_free)
+VALUES ('O1', 1, 'G1', 'Goods', '001', 'Red', 1, 1000, 'D1', 'placed', false);
+INSERT INTO order_payments VALUES ('O1', '1', 1, 'card', 1000, 'paid', 'sandbox', 'pg-1', true, 1000);
+INSERT INTO claims (claim_no, order_no, kind, workflow_id, request_key, digest, actor, reason_code, fault, currency,
+                    refund, extra, status)
+VALUES ('C1', 'O1', 'CANCEL', 'w', 'k', 'd', 'MEMBER', '10', 'CUSTOMER', 'KRW', 1000, 0, 'ACCEPTED');
+INSERT INTO claim_lines (claim_no, line_no, order_no, first, quantity, goods_no, variant_no, variant_name, units)
+VALUES ('C1', 1, 'O1', 1, 1, 'G1', '001', 'Red', '[1,2)');
+INSERT INTO claim_costs VALUES ('C1', 1, 'goods', 'units', 1000, 1, NULL, NULL, 1);
+INSERT INTO claim_coupons VALUES ('C1', 'B1', 'basket_coupon', 'nothing_left', true, NULL),
+    ('C1', 'B2', 'basket_coupon', 'nothing_left', true, 30), ('C1', 'B3', 'basket_coupon', 'nothing_left', false, NULL);
+INSERT INTO refund_legs (leg_id, claim_no, order_no, position, payment_no, means, external, gateway, amount)
+VALUES ('C1-1', 'C1', 'O1', 1, '1', 'card', true, 'sandbox', 1000);
+"""
+
+
+def _upgrade_to(url: str, revision: str) -> None:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        command.upgrade(config(connection), revision)
+    engine.dispose()
 
 
 async def test_a_migration_that_fails_leaves_nothing(databases: Databases) -> None:

@@ -1,4 +1,4 @@
-"""A gate before the gateway: refunds of a payment can be held on their way there, or their answers on the way back."""
+"""A gate before the gateway: refunds and charges can be held on their way there, or their answers on the way back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from enum import Enum, auto
 from urllib.parse import urlsplit
 
 REFUND = re.compile(rb"^POST /payments/([^/ ]+)/refunds ")
+CHARGE = re.compile(rb'^POST /charges .*"reference": *"([^"]+)"', re.DOTALL)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -30,7 +31,7 @@ class Gate:
         self.url = ""
 
     def hold(self, payment: str, way: Way) -> None:
-        """Hold this payment's refunds there, until they are let go."""
+        """Hold this payment's refunds there, or the charge with this reference, until they are let go."""
         self._held[payment, way] = asyncio.Event()
 
     def reached(self, payment: str, way: Way) -> bool:
@@ -46,8 +47,8 @@ class Gate:
             head = await reader.readuntil(b"\r\n\r\n")
             length = LENGTH.search(head)
             body = await reader.readexactly(int(length[1])) if length else b""
-            refund = REFUND.match(head)
-            payment = refund[1].decode() if refund else ""
+            named = REFUND.match(head) or CHARGE.match(head + body)
+            payment = named[1].decode() if named else ""
             await self._stand(payment, Way.THERE)
             if not (reader.at_eof() or writer.is_closing()):
                 answer = await self._ask(head + body)

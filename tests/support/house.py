@@ -262,7 +262,8 @@ class House:
         )
 
     async def balanced(self) -> bool:
-        return not await self.rows("SELECT * FROM order_conservation WHERE difference <> 0")
+        """Whether every sum of every order comes out, the books among them."""
+        return not await self.rows("SELECT * FROM order_differences")
 
 
 @asynccontextmanager

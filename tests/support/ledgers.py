@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.support.extra import charged, refunds_of, taken
 from tests.support.house import House
 
 
@@ -15,7 +16,7 @@ async def disagreements(house: House, order_nos: Sequence[str], stock: int) -> l
     """
     found = [
         *await _unfinished(house),
-        *await _told(house, "SELECT * FROM order_conservation WHERE difference <> 0", "money lost or made"),
+        *await _told(house, "SELECT * FROM order_differences", "a sum that does not come out"),
         *await _told(house, COUPONS, "a coupon not as planned"),
         *await _told(house, CREDITS, "credits not what was returned"),
         *await _told(house, STOCK, "units lost or made", stock=stock),
@@ -31,6 +32,7 @@ async def _unfinished(house: House) -> list[str]:
         *await _told(house, "SELECT * FROM claims WHERE closed_at IS NULL", "not final"),
         *await _told(house, "SELECT * FROM parkings WHERE closed_at IS NULL", "a parking left open"),
         *await _told(house, "SELECT * FROM refund_attempts WHERE state = 'SENT'", "an outcome unknown"),
+        *await _told(house, "SELECT * FROM extra_payments WHERE state IN ('PLANNED', 'SENT')", "a charge left open"),
     ]
 
 
@@ -42,13 +44,24 @@ async def _at_the_gateway(house: House, order_no: str) -> list[str]:
     )
     found = []
     payments = await house.rows(
-        "SELECT payment_no FROM order_payments WHERE order_no = :no AND gateway IS NOT NULL", no=order_no
+        "SELECT payment_no, gateway_ref FROM order_payments WHERE order_no = :no AND gateway IS NOT NULL", no=order_no
     )
     for payment in payments:
-        there = await house.refunds(order_no, payment["payment_no"])
+        there = await refunds_of(house, payment["gateway_ref"])
         ours = sorted((leg["leg_id"], leg["amount"]) for leg in legs if leg["payment_no"] == payment["payment_no"])
         if sorted((one["reference"], one["amount"]) for one in there) != ours:
             found.append(f"{order_no}-{payment['payment_no']}: the gateway has {there}, we have {ours}")
+    return found + await _charged_at_the_gateway(house, order_no)
+
+
+async def _charged_at_the_gateway(house: House, order_no: str) -> list[str]:
+    """Every charge there is one payment that its claim took, and each such payment one charge."""
+    found = []
+    for claim in await house.rows("SELECT claim_no FROM claims WHERE order_no = :no AND extra > 0", no=order_no):
+        there = await charged(house, claim["claim_no"])
+        ours = [one for one in await taken(house, claim["claim_no"]) if one["gateway"] is not None]
+        if [(one["pgTid"], one["amount"]) for one in there] != [(one["gateway_ref"], one["amount"]) for one in ours]:
+            found.append(f"{claim['claim_no']}: the gateway has charged {there}, we have taken {ours}")
     return found
 
 
@@ -71,13 +84,23 @@ CROSS JOIN LATERAL (
 WHERE planned <> given OR given > 1 OR (used_order_no IS NULL) <> (given = 1)
 """
 CREDITS = """
-SELECT member_no, mileage, deposit, returned FROM members
+SELECT member_no, mileage, deposit, points_owed, returned, charged, earned FROM members
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(leg.amount), 0) AS returned FROM refund_legs AS leg JOIN orders USING (order_no)
     WHERE orders.member_no = members.member_no AND leg.settled_by = 'OURS'
 ) AS legs
-WHERE mileage + deposit <> returned
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(extra.amount), 0) AS charged FROM extra_payments AS extra JOIN orders USING (order_no)
+    WHERE orders.member_no = members.member_no AND extra.state = 'TAKEN' AND extra.gateway IS NULL
+) AS charges
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(held.points), 0) AS earned FROM claim_lines AS held JOIN claims USING (claim_no, order_no)
+    JOIN orders USING (order_no)
+    WHERE orders.member_no = members.member_no AND claims.status <> 'REJECTED'
+) AS points
+WHERE mileage + deposit - points_owed <> returned - charged - earned
 """
+"""What the balance lacked of the points that cancelled units had earned is owed."""
 STOCK = """
 SELECT goods_no, variant_no, stock, sold, kept, skipped FROM items
 CROSS JOIN LATERAL (

@@ -54,7 +54,7 @@ async def _money_moved_once(house: House, claim: Claim) -> None:
     assert await house.value("SELECT mileage FROM members WHERE member_no = :no", no=f"{claim.name}-member") == credit
     reserved = await house.value("SELECT sum(refunding) FROM order_payments WHERE order_no = :no", no=order_no)
     assert reserved == (REFUND if completed else 0)
-    assert await house.value("SELECT difference FROM order_conservation WHERE order_no = :no", no=order_no) == 0
+    assert await house.rows("SELECT * FROM order_differences WHERE order_no = :no", no=order_no) == []
 
 
 async def _goods_moved_once(house: House, claim: Claim) -> None:

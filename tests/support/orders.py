@@ -1,12 +1,10 @@
-"""Orders for tests: terse builders, the story of an order through its claims, and random orders for property tests."""
+"""Orders for tests: terse builders, and the story of an order through its claims."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-
-from hypothesis import strategies as st
 
 from domain.claims import LegState
 from domain.conservation import Books, Leg, books
@@ -339,101 +337,3 @@ def _moved(of: Order, costs: Costs, sign: int) -> Order:
             )
         )
     return replace(of, payments=tuple(payments))
-
-
-# --- random orders ---------------------------------------------------------------------------------------------------
-
-FAULTS = st.sampled_from(Fault)
-CURRENCIES = st.sampled_from(["KRW", "JPY", "USD", "EUR", "KWD"])
-_EXPIRIES = st.sampled_from([None, NOW - timedelta(days=1), NOW, NOW + timedelta(seconds=1), NOW + timedelta(days=9)])
-
-
-@st.composite
-def groups_of_orders(draw: st.DrawFn, group_no: str) -> DeliveryGroup:
-    """Shipped for a fee, free by its threshold, or free by a coupon, in whole or in part."""
-    fee = draw(st.sampled_from([0, 1, 2_500, 3_000]))
-    free_from = draw(st.one_of(st.just(0), st.integers(1, 60_000)))
-    discount = draw(st.one_of(st.just(0), st.just(fee), st.integers(0, fee)))
-    paid = fee - discount if draw(st.booleans()) or discount else 0
-    return group(
-        group_no,
-        fee=fee,
-        free_from=free_from,
-        paid=paid,
-        discount=discount,
-        coupon=f"S-{group_no}" if discount else None,
-    )
-
-
-@st.composite
-def benefits_of_orders(draw: st.DrawFn, lines: Sequence[Line]) -> tuple[Benefit, ...]:
-    """Goods and basket coupons that discount no line below nothing."""
-    rest = {one.line_no: one.price * one.quantity for one in lines}
-    made: list[Benefit] = []
-    for number in range(draw(st.integers(0, 4))):
-        basket = draw(st.booleans())
-        count = draw(st.integers(1, len(lines))) if basket else 1
-        line_nos = draw(st.permutations(sorted(rest)))[:count]
-        shares = {}
-        for line_no in line_nos:
-            shares[line_no] = draw(st.integers(0, rest[line_no]))
-            rest[line_no] -= shares[line_no]
-        listed = sum(one.price * one.quantity for one in lines if one.line_no in shares)
-        minimum = draw(st.integers(0, listed))
-        promotion = Promotion.BASKET if basket else Promotion.GOODS
-        made.append(Benefit(f"B-{number}", promotion, sum(shares.values()), minimum, shares))
-    return tuple(made)
-
-
-@st.composite
-def payments_of_orders(draw: st.DrawFn, amount: int) -> tuple[Payment, ...]:
-    """`amount` over one to four means, some of them perhaps with nothing."""
-    means = draw(st.lists(st.sampled_from(Means), min_size=1, max_size=4))
-    parts: list[int] = []
-    for _ in means[1:]:
-        parts.append(draw(st.integers(0, amount - sum(parts))))
-    parts.append(amount - sum(parts))
-    return tuple(payment(str(number), part, one) for number, (one, part) in enumerate(zip(means, parts, strict=True)))
-
-
-@st.composite
-def orders(draw: st.DrawFn, max_lines: int = 6, max_quantity: int = 6) -> Order:
-    """A member's paid order that adds up, of which everything can still be cancelled."""
-    group_nos = [f"G{number}" for number in range(draw(st.integers(1, 3)))]
-    prices = st.one_of(st.integers(1, 9), st.integers(1, 30_000))
-    lines = tuple(
-        line(
-            line_no,
-            draw(prices),
-            draw(st.integers(1, max_quantity)),
-            group=group_nos[(line_no - 1) % len(group_nos)],
-        )
-        for line_no in range(1, draw(st.integers(len(group_nos), max(max_lines, len(group_nos)))) + 1)
-    )
-    groups = tuple(draw(groups_of_orders(group_no)) for group_no in group_nos)
-    benefits = draw(benefits_of_orders(lines))
-    return order(
-        *lines,
-        groups=groups,
-        benefits=benefits,
-        payments=draw(payments_of_orders(total(lines, groups, benefits))),
-        currency=draw(CURRENCIES),
-    )
-
-
-@st.composite
-def stories(draw: st.DrawFn) -> Story:
-    """A random order before its first claim, whose coupons may have expired."""
-    made = draw(orders())
-    numbers = [one.coupon_no for one in made.benefits] + [one.coupon_no for one in made.groups if one.coupon_no]
-    expiries = {number: draw(_EXPIRIES) for number in numbers}
-    return Story.of(made, expiries={number: at for number, at in expiries.items() if at})
-
-
-@st.composite
-def partial_cancels(draw: st.DrawFn, left: Mapping[int, int]) -> dict[int, int]:
-    """Some of the units left, at least one; all of them often enough."""
-    if draw(st.integers(0, 4)) == 0:
-        return dict(left)
-    line_nos = draw(st.lists(st.sampled_from(sorted(left)), min_size=1, max_size=3, unique=True))
-    return {line_no: draw(st.integers(1, left[line_no])) for line_no in line_nos}

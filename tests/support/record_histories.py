@@ -2,7 +2,7 @@
 
     python -m tests.support.record_histories [NAME …]
 
-writes tests/histories/NAME.json for each outcome named, or for all of them (half a minute). It runs the service on
+writes tests/histories/NAME.json for each outcome named, or for all of them (a minute). It runs the service on
 real parts that it starts and stops itself. A recorded history is a promise to claims that are under way: record anew
 only what never ran outside a developer's machine; a change to workflows that do goes through `workflow.patched`, with
 the old histories kept.
@@ -31,6 +31,7 @@ from domain.refusals import Refusal
 from store.feed_shop import put_item
 from store.line_moves import move_line
 from tests.support.broken import broken
+from tests.support.extra import EXTRA, asked_with_extra, cheap_piece, give
 from tests.support.holding import Holder, When, holding
 from tests.support.house import House, open_house
 from tests.support.orders import basket_coupon, group, line, order, payment
@@ -201,6 +202,72 @@ async def resumed(on: Recording, name: str) -> str:
     return asked.workflow_id
 
 
+# --- cancel claims that cost more than they return --------------------------------------------------------------------
+
+
+async def _owing(on: Recording, name: str, means: Means = Means.CARD) -> OpenCancel:
+    order_no = await on.house.feed(cheap_piece(name))
+    await give(on.house, order_no, EXTRA)
+    return await asked_with_extra(on.house, order_no, means, key=name)
+
+
+async def charged(on: Recording, name: str) -> str:
+    return await on.cancel(await _owing(on, name))
+
+
+async def charged_to_a_balance(on: Recording, name: str) -> str:
+    return await on.cancel(await _owing(on, name, Means.MILEAGE))
+
+
+async def charge_declined(on: Recording, name: str) -> str:
+    asked = await _owing(on, name)
+    await on.house.fault("refuse")
+    return await on.cancel(asked)
+
+
+async def charge_looked_up(on: Recording, name: str) -> str:
+    """The answer was lost after the gateway had acted."""
+    asked = await _owing(on, name)
+    await on.house.fault("lose_answer")
+    return await on.cancel(asked)
+
+
+async def charge_parked_then_resolved(on: Recording, name: str) -> str:
+    asked = await _owing(on, name)
+    await on.house.fault("down")
+    await on.house.cancel(asked)
+    parking = await on.house.parking(asked.claim_no)
+    await on.house.mend()
+    await on.house.resolve(asked.workflow_id, parking["parking_no"], "retry")
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def charge_aborted(on: Recording, name: str) -> str:
+    """The outcome was unknown first; looked up, nothing had been charged."""
+    asked = await _owing(on, name)
+    await on.house.fault("error_before", 100)
+    await on.house.cancel(asked)
+    parking = await on.house.parking(asked.claim_no)
+    await on.house.resolve(asked.workflow_id, parking["parking_no"], "abort")
+    await on.house.mend()
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def charge_resumed(on: Recording, name: str) -> str:
+    """The run that an operator started after the first was terminated."""
+    asked = await _owing(on, name)
+    await on.house.fault("down")
+    await on.house.cancel(asked)
+    await on.house.parking(asked.claim_no)
+    await on.house.handle(asked.workflow_id).terminate(reason="recorded")
+    await on.house.mend()
+    await on.house.resume(asked.claim_no, asked.workflow_id)
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
 # --- option changes -------------------------------------------------------------------------------------------------
 
 
@@ -246,6 +313,11 @@ async def _sold(on: Recording, goods_no: str, *, new: int) -> str:
 
 
 async def swept(on: Recording, name: str) -> str:
+    """Recorded before there were charges to look at; `swept_for_charges` is as it goes now."""
+    return await swept_for_charges(on, name)
+
+
+async def swept_for_charges(on: Recording, name: str) -> str:
     queue = on.house.settings.task_queue
     await on.house.temporal.execute_workflow(SweepWorkflow.run, id=name, task_queue=queue)
     return name
@@ -267,10 +339,18 @@ OUTCOMES: Mapping[Scenario, str | None] = {
     skipped: "COMPLETED",
     aborted: "REJECTED",
     resumed: "COMPLETED",
+    charged: "COMPLETED",
+    charged_to_a_balance: "COMPLETED",
+    charge_declined: "REJECTED",
+    charge_looked_up: "COMPLETED",
+    charge_parked_then_resolved: "COMPLETED",
+    charge_aborted: "REJECTED",
+    charge_resumed: "COMPLETED",
     option_changed: "COMPLETED",
     option_refused: "REFUSED",
     option_rejected_after_reserving: "REJECTED",
     swept: None,
+    swept_for_charges: None,
 }
 """Every scenario, by whose name its history is kept, and the status with which its workflow ends."""
 

@@ -35,6 +35,11 @@ class SandboxProcess:
         """Base URL, without a trailing slash."""
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def ledger(self) -> Path:
+        """The file that holds everything; others may only touch it while the process is stopped."""
+        return self._data / "sandbox.sqlite3"
+
     def start(self) -> None:
         """Start the process and return once it answers. Raises RuntimeError with its last words if it can't."""
         command = [sys.executable, "-m", "sandbox", "--port", str(self._port), "--data", str(self._data)]

@@ -26,7 +26,7 @@ from worker import SWEEPER
 from workflows.attributes import CANCEL_WORKFLOW, CHANGE_WORKFLOW
 from workflows.messages import Accepted, CancelOrder, Changed, ChangeOption
 
-HURRIED = {
+HURRIED: Mapping[str, Any] = {
     "workflow_sandbox": True,
     "database_pool": 90,
     # Longer than a claim stands at a stop: a stop is a lock.
@@ -160,7 +160,8 @@ async def open_stage(
 
 
 def _settings(house: House, gate: Gate) -> Mapping[str, object]:
-    return HURRIED | {
+    return {
+        **HURRIED,
         "database_url": house.settings.database_url,
         "temporal_address": house.temporal.service_client.config.target_host,
         "task_queue": house.settings.task_queue,

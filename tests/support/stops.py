@@ -15,7 +15,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-TABLES = ("claim_events", "claim_steps", "effects", "notices", "refund_attempts")
+TABLES = ("claim_events", "claim_steps", "effects", "extra_payments", "notices", "refund_attempts")
 
 INSTALL: LiteralString = """
 CREATE TABLE stops (
