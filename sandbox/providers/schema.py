@@ -171,5 +171,6 @@ CREATE INDEX IF NOT EXISTS messages_by_reference ON messages (provider, referenc
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables that aren't there."""
+    """Make the tables that aren't there. What is deleted is overwritten: a late call may have held an account."""
+    connection.execute("PRAGMA secure_delete = ON")
     connection.executescript(SCHEMA)
