@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+import bootstrap
 from domain.orders import Means
 from gateways.payments.kakaopay import (
     MEANINGS,
@@ -26,6 +27,7 @@ from gateways.payments.port import (
     UNSUPPORTED,
     Absent,
     BadWebhook,
+    Capabilities,
     ChargeCommand,
     Conflict,
     Done,
@@ -40,6 +42,7 @@ from gateways.payments.port import (
     Undetermined,
     Unknown,
 )
+from settings import Settings
 
 ROWS: list[tuple[str | None, Outcome]] = [
     ("-2", Misconfigured("-2")),
@@ -235,3 +238,16 @@ def test_it_sends_no_webhooks() -> None:
 
 def test_secrets_are_not_shown() -> None:
     assert "DEV-secret" not in f"{unreachable()!r} {vars(unreachable())!r}"
+
+
+async def test_an_account_of_the_settings_is_served_under_its_name() -> None:
+    merchant = {"kind": "kakaopay", "secret_key": "s3cret", "cid": "C1"}
+    settings = Settings.model_validate({"merchants": {"shop-1": merchant}})
+    made = bootstrap.gateways(settings)
+    assert (made["shop-1"].name, made["shop-1"].capabilities) == (
+        "shop-1",
+        Capabilities(settling=timedelta(seconds=300), key_life=timedelta(0)),
+    )
+    assert "s3cret" not in f"{settings!r}"
+    for gateway in made.values():
+        await gateway.aclose()

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+import bootstrap
 from domain.orders import Means
 from gateways.payments.port import (
     BadWebhook,
+    Capabilities,
     ChargeCommand,
     ChargeOutcome,
     Conflict,
@@ -48,6 +50,7 @@ from gateways.payments.portone import (
     classify_charge,
     error_code,
 )
+from settings import Settings
 
 ROWS: list[tuple[str | None, Outcome]] = [
     ("IDEMPOTENCY_OUTSTANDING_REQUEST", Retry("IDEMPOTENCY_OUTSTANDING_REQUEST")),
@@ -367,3 +370,20 @@ def test_a_secret_that_is_none_is_refused_without_being_told() -> None:
     with pytest.raises(ValueError, match="whsec_ and base64") as refused:
         unreachable("whsec_not base64!")
     assert "not base64!" not in str(refused.value)
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+async def test_an_account_of_the_settings_is_served_under_its_name() -> None:
+    merchant = {"kind": "portone", "api_secret": "s3cret", "store_id": "store-1", "webhook_secret": f"whsec_{SECRET}"}
+    settings = Settings.model_validate({"merchants": {"shop-1": merchant}})
+    made = bootstrap.gateways(settings)
+    assert (made["shop-1"].name, made["shop-1"].capabilities) == (
+        "shop-1",
+        Capabilities(settling=timedelta(seconds=60), key_life=timedelta(hours=20), charges=True),
+    )
+    assert "s3cret" not in f"{settings!r}"
+    assert SECRET not in f"{settings!r}"
+    for gateway in made.values():
+        await gateway.aclose()
