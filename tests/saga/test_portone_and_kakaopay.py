@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from temporalio.client import Client
 
 from domain.orders import Means
-from tests.support.house import House
-from tests.support.orders import line, order, payment
+from tests.support.extra import EXTRA, TOKEN, asked_with_extra, cheap_piece, taken
+from tests.support.house import House, open_house
+from tests.support.orders import POLICY, line, order, payment
+from tests.support.sandbox import SandboxProcess
 
 GATEWAYS = ("portone", "kakaopay")
-SETTINGS: Mapping[str, Any] = {"sandbox_settling": 0.3}
+
+
+@pytest.fixture(scope="module")
+async def idle_house(
+    module_database_url: str, temporal_client: Client, sandbox: SandboxProcess
+) -> AsyncIterator[House]:
+    """A house whose policy has extra payments charged at PortOne too."""
+    extra = POLICY.extra_payment.model_copy(update={"gateways": ("sandbox", "portone")})
+    policy = POLICY.model_copy(update={"extra_payment": extra})
+    queue = f"saga-{uuid.uuid4()}"
+    async with open_house(
+        module_database_url, temporal_client, sandbox, queue, policy=policy, sandbox_settling=0.3
+    ) as opened:
+        yield opened
 
 
 class Provider:
@@ -101,3 +118,23 @@ async def test_what_portone_only_accepted_is_settled_when_it_says_so(house: Hous
     await portone.call("POST", f"/refunds/{ref}/settle", {"status": "succeeded"})
     assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
     assert [amount for amount, _ in await portone.refunds(number)] == [10_000]
+
+
+@pytest.mark.parametrize("fault", [None, "lose_answer"])
+async def test_an_extra_payment_is_charged_at_portone_once(house: House, fault: str | None) -> None:
+    portone = Provider(house, "portone")
+    await portone.call("DELETE", "/faults")
+    await portone.call("PUT", f"/stored-means/{TOKEN}", {"customer": "user-1"})
+    order_no = await house.feed(cheap_piece(f"portone-{fault}"))
+    asked = await asked_with_extra(house, order_no)
+    assert asked.extra is not None
+    asked = asked.model_copy(update={"extra": replace(asked.extra, gateway="portone")})
+    reference = f"X-{asked.claim_no}"
+    if fault:
+        await portone.call("POST", "/faults", {"kind": fault, "target": reference})
+    await house.cancel(asked)
+    assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
+    (ours,) = await taken(house, asked.claim_no)
+    assert (ours["gateway"], ours["gateway_ref"], ours["amount"]) == ("portone", reference, EXTRA)
+    assert (await portone.call("GET", f"/payments/{reference}"))["amount"] == EXTRA
+    assert await house.balanced()
