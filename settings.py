@@ -92,7 +92,14 @@ Merchant = Annotated[
 class Settings(BaseSettings):
     """The settings of one process. Immutable; build one per process with `load`."""
 
-    model_config = SettingsConfigDict(env_prefix="CLAIMS_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CLAIMS_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        # What is wrong may be a secret, or stand beside one.
+        hide_input_in_errors=True,
+    )
 
     environment: Literal["local", "production"] = "local"
     """``production`` refuses to start on the local stack's secrets and uses patient retry budgets."""

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 import bootstrap
 from domain.orders import Means
@@ -387,3 +387,10 @@ async def test_an_account_of_the_settings_is_served_under_its_name() -> None:
     assert SECRET not in f"{settings!r}"
     for gateway in made.values():
         await gateway.aclose()
+
+
+@pytest.mark.parametrize("merchant", [{"api_secret": "s3cret"}, {"api_secret": ["s3cret"], "store_id": "store-1"}])
+def test_a_wrong_account_is_refused_without_its_secret(merchant: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=r"merchants\.shop-1\.portone") as refused:
+        Settings.model_validate({"merchants": {"shop-1": {"kind": "portone", **merchant}}})
+    assert "s3cret" not in str(refused.value)
