@@ -36,9 +36,10 @@ from gateways.notices.port import NoticeChannel
 from gateways.notices.texts import NoticeTexts
 from gateways.payments.port import PaymentGateway
 from gateways.payments.sandbox import SandboxGateway
+from gateways.payments.toss import TossGateway
 from policies import reading
 from policies.reading import PolicyError
-from settings import Merchant, SandboxMerchant, Settings
+from settings import Merchant, SandboxMerchant, Settings, TossMerchant
 from store.database import Database
 from store.engine import create_engine
 from store.policies import PolicyChanged, register
@@ -133,6 +134,17 @@ def _gateway(settings: Settings, name: str, merchant: Merchant) -> PaymentGatewa
                 settling=settling,
                 key_life=timedelta(hours=merchant.key_life_hours),
             )
+        case TossMerchant():
+            return TossGateway(
+                merchant.base_url.rstrip("/"),
+                merchant.secret_key.get_secret_value(),
+                name=name,
+                connect_timeout=connect,
+                read_timeout=read,
+                settling=settling,
+                key_life=timedelta(hours=merchant.key_life_hours),
+                peers=merchant.peers,
+            )
         case _:
             raise NotConfigured(f"merchant {name}: {merchant.kind} is not served by this release")
 
@@ -175,13 +187,10 @@ def activities(
     options = OptionActivities(database, budgets, planner, policy)
     parking = ParkingActivities(database, payment_gateways, settings.service_secret.get_secret_value().encode())
     notices = NoticeActivities(database, planner, notice_channels)
-    refunds = RefundActivities(database, payment_gateways, send_window=timedelta(seconds=settings.gateway_send_window))
-    charges = ChargeActivities(
-        database,
-        payment_gateways,
-        Vault(settings.service_secret.get_secret_value()),
-        send_window=timedelta(seconds=settings.gateway_send_window),
-    )
+    vault = Vault(settings.service_secret.get_secret_value())
+    send_window = timedelta(seconds=settings.gateway_send_window)
+    refunds = RefundActivities(database, payment_gateways, vault, send_window=send_window)
+    charges = ChargeActivities(database, payment_gateways, vault, send_window=send_window)
     audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
     owners = (claims, settlement, options, parking, notices, refunds, charges, audit)
     return [method for owner in owners for method in _of(owner)]
