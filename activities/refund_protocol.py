@@ -300,13 +300,14 @@ class RefundProtocol:
     ) -> RefundResult | None:
         """Write an outcome that certainly moved no money: its attempt ends, and the payment is free for others."""
         code = outcome.code
+        after: timedelta | None = None
         match outcome:
             case NotSent():
                 written = await self._write(seen, partial(refunds.not_sent, seen=seen, code=code))
                 kind = None
             case NewKey():
                 written = await self._error(seen, AttemptOutcome.PASSING_ERROR, code)
-                kind = None
+                kind, after = None, outcome.after
             case NeedsAccount():
                 written = await self._error(seen, AttemptOutcome.NEEDS_ACCOUNT, code)
                 kind = RefundKind.NEEDS_ACCOUNT
@@ -319,7 +320,7 @@ class RefundProtocol:
         if not written:
             return None
         if kind is None:
-            raise retryable(FailureType.GATEWAY_DOWN, f"{gateway.name}: {code}")
+            raise retryable(FailureType.GATEWAY_DOWN, f"{gateway.name}: {code}", after=after)
         return RefundResult(kind=kind, code=code)
 
     async def _leave_open(self, seen: Seen, code: str, *, error_answered: bool) -> RefundResult | None:

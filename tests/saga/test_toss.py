@@ -51,6 +51,19 @@ async def test_a_part_goes_back_once(house: House, fault: str | None) -> None:
     assert await house.balanced()
 
 
+async def test_a_cancel_that_came_too_soon_comes_back_under_a_new_key(house: House) -> None:
+    order_no = await paid(house, Means.CARD, "card")
+    body = {"kind": "refuse", "code": "FORBIDDEN_CONSECUTIVE_REQUEST", "target": f"{order_no}-1"}
+    (await house.gateway.post("/control/toss/faults", json=body)).raise_for_status()
+    for number in (1, 2):
+        asked = house.asked(order_no, {1: 1})
+        await house.cancel(asked)
+        assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
+        assert len(await told(house, order_no)) == number
+    assert (await told(house, order_no))[0]["key"].endswith("-2")
+    assert await house.balanced()
+
+
 async def test_a_virtual_accounts_money_goes_to_the_refund_account_and_arrives_later(house: House) -> None:
     order_no = await paid(house, Means.VIRTUAL_ACCOUNT, "virtual_account")
     vault = Vault(house.settings.service_secret.get_secret_value())

@@ -7,6 +7,7 @@ A code decides by itself. The HTTP status doesn't: 400 holds an error that passe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 
 import httpx
@@ -25,6 +26,9 @@ from gateways.payments.port import (
 
 PAYMENT_UNKNOWN = "NOT_FOUND_PAYMENT"
 """Toss's own code for a payment that it does not know; any other 404 says nothing about the payment."""
+
+PAUSE = timedelta(seconds=2)
+"""Of two cancels of a payment within about a second only the first runs."""
 
 PERHAPS = partial(Unknown, answered=True)
 """Perhaps done, and the key may be burnt: read first, then a new key."""
@@ -52,7 +56,7 @@ MEANINGS: Mapping[str, Callable[[str], Outcome]] = {
     "FAILED_PARTIAL_REFUND": PERHAPS,
     # Certainly nothing was done, and a later try may do it: too soon after another cancel, the bank's night, or the
     # merchant's own balance at Toss is too low.
-    "FORBIDDEN_CONSECUTIVE_REQUEST": NewKey,
+    "FORBIDDEN_CONSECUTIVE_REQUEST": partial(NewKey, after=PAUSE),
     "NOT_AVAILABLE_BANK": NewKey,
     "EXCEED_CANCEL_LIMIT": NewKey,
     # The payment does not hold what we believed, perhaps because our refund is there: a read tells.
@@ -117,5 +121,5 @@ def classify_charge(code: str | None, status: int) -> ChargeOutcome:
 def _unlisted(code: str | None, status: int) -> Unknown | NewKey:
     if status == httpx.codes.TOO_MANY_REQUESTS:
         # Turned away before anything was looked at.
-        return NewKey(code or "too_many_requests")
+        return NewKey(code or "too_many_requests", PAUSE)
     return Unknown(code or "no_code", answered=True)

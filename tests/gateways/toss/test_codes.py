@@ -17,7 +17,7 @@ from gateways.payments.port import (
     Unknown,
 )
 from gateways.payments.toss.adapter import error_code
-from gateways.payments.toss.codes import CHARGE_MEANINGS, MEANINGS, classify, classify_charge
+from gateways.payments.toss.codes import CHARGE_MEANINGS, MEANINGS, PAUSE, classify, classify_charge
 from sandbox.providers.toss.codes import CODES
 
 
@@ -43,7 +43,7 @@ REFUNDS: list[tuple[str, int, Outcome]] = [
     ("FAILED_REFUND_PROCESS", 500, perhaps("FAILED_REFUND_PROCESS")),
     ("FAILED_METHOD_HANDLING_CANCEL", 500, perhaps("FAILED_METHOD_HANDLING_CANCEL")),
     ("FAILED_PARTIAL_REFUND", 500, perhaps("FAILED_PARTIAL_REFUND")),
-    ("FORBIDDEN_CONSECUTIVE_REQUEST", 403, NewKey("FORBIDDEN_CONSECUTIVE_REQUEST")),
+    ("FORBIDDEN_CONSECUTIVE_REQUEST", 403, NewKey("FORBIDDEN_CONSECUTIVE_REQUEST", PAUSE)),
     ("NOT_AVAILABLE_BANK", 403, NewKey("NOT_AVAILABLE_BANK")),
     ("EXCEED_CANCEL_LIMIT", 403, NewKey("EXCEED_CANCEL_LIMIT")),
     ("ALREADY_CANCELED_PAYMENT", 400, Conflict("ALREADY_CANCELED_PAYMENT")),
@@ -94,8 +94,8 @@ UNLISTED: list[tuple[str | None, int, Unknown | NewKey]] = [
     ("NEVER_HEARD_OF", 404, perhaps("NEVER_HEARD_OF")),
     (None, 404, perhaps("no_code")),
     (None, 502, perhaps("no_code")),
-    (None, 429, NewKey("too_many_requests")),
-    ("SLOW_DOWN", 429, NewKey("SLOW_DOWN")),
+    (None, 429, NewKey("too_many_requests", PAUSE)),
+    ("SLOW_DOWN", 429, NewKey("SLOW_DOWN", PAUSE)),
 ]
 
 

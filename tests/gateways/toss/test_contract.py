@@ -38,6 +38,7 @@ from gateways.payments.port import (
     WebhookHint,
 )
 from gateways.payments.toss import TossGateway
+from gateways.payments.toss.codes import PAUSE
 from settings import Settings
 from tests.gateways.test_sandbox_gateway import speaking
 from tests.gateways.toss.conftest import STAND_IN_KEY, StandInTill, Till, adapter, order_number, stand_in_only
@@ -281,7 +282,7 @@ async def test_two_cancels_in_a_second_need_a_new_key(toss: TossGateway, stand_i
     payment = stand_in.pay(1_000)
     stand_in.control.advance(60_000)
     await toss.refund(command(payment, 300))
-    assert await toss.refund(command(payment, 200, guard=700)) == NewKey("FORBIDDEN_CONSECUTIVE_REQUEST")
+    assert await toss.refund(command(payment, 200, guard=700)) == NewKey("FORBIDDEN_CONSECUTIVE_REQUEST", PAUSE)
 
 
 @stand_in_only
@@ -372,7 +373,7 @@ def told(**changes: object) -> str:
         ("200 OK", "<html>welcome</html>", Unknown("unreadable_answer", answered=True)),
         ("302 Found\r\nLocation: /elsewhere", "", Unknown("no_code", answered=True)),
         ("404 Not Found", "<html>a proxy's own</html>", Unknown("no_code", answered=True)),
-        ("429 Too Many Requests", "", NewKey("too_many_requests")),
+        ("429 Too Many Requests", "", NewKey("too_many_requests", PAUSE)),
     ],
 )
 async def test_only_tosss_own_words_count(status: str, body: str, outcome: object) -> None:
@@ -381,6 +382,29 @@ async def test_only_tosss_own_words_count(status: str, body: str, outcome: objec
         try:
             asked = RefundCommand("pay-1", 300, "refund-leg-1-1", "leg-1", 1_000, "KRW", Means.CARD)
             assert await toss.refund(asked) == outcome
+        finally:
+            await toss.aclose()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        ("200 OK", "<html>welcome</html>", "unreadable_answer"),
+        ("200 OK", told(paymentKey="pay-2"), "answer_of_another_payment"),
+        ("200 OK", told(balanceAmount=0.5), "unreadable_answer"),
+        ("404 Not Found", "<html>a proxy's own</html>", "http_404"),
+        ("404 Not Found", '{"code": "NOT_FOUND", "message": "no such path"}', "NOT_FOUND"),
+        ("500 Oh", '{"code": "NOT_FOUND_PAYMENT", "message": "-"}', "NOT_FOUND_PAYMENT"),
+        ("502 Bad Gateway", "", "http_502"),
+        ("302 Found\r\nLocation: /elsewhere", "", "http_302"),
+    ],
+)
+async def test_a_read_concludes_nothing_from_other_words(status: str, body: str, code: str) -> None:
+    async with speaking(status, body) as url:
+        toss = adapter(url, STAND_IN_KEY)
+        try:
+            assert await toss.read("pay-1") == Undetermined(code)
+            assert await toss.find("pay-1", "leg-1", 300) == Undetermined(code)
         finally:
             await toss.aclose()
 

@@ -18,6 +18,7 @@ from gateways.payments.port import (
     WebhookHint,
 )
 from gateways.payments.toss import webhooks
+from gateways.payments.toss.adapter import ORDER_ID
 from gateways.payments.toss.banks import bank_code, receive_account
 from gateways.payments.toss.bodies import PaymentBody, major, minor
 
@@ -197,6 +198,11 @@ def test_an_account_as_toss_takes_it() -> None:
 )
 def test_what_cant_be_an_account(number: str, holder: str) -> None:
     assert receive_account(RefundAccount("88", number, holder)) is None
+
+
+@pytest.mark.parametrize("reference", ["X-20230808C010663", "X-C-20230808O000001-0a1b2c3d"])
+def test_the_number_of_an_extra_payment_is_a_number_of_an_order(reference: str) -> None:
+    assert ORDER_ID.fullmatch(reference)
 
 
 # --- webhooks ---------------------------------------------------------------------------------------------------------
