@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import StringConstraints, ValidationError
 
 from gateways.payments.port import BadWebhook, WebhookHint
 from gateways.payments.toss.bodies import Body, ours
@@ -13,7 +14,10 @@ from gateways.payments.toss.bodies import Body, ours
 DELIVERY_ID = "tosspayments-webhook-transmission-id"
 """The same for every repeat of a delivery."""
 
-LONGEST_ID = 200
+LONGEST = 200
+"""Of anything that is kept of a delivery, in characters: Toss's own names are shorter, and anybody may send one."""
+
+_Name = Annotated[str, StringConstraints(max_length=LONGEST)]
 
 Network = IPv4Network | IPv6Network
 
@@ -21,13 +25,13 @@ Network = IPv4Network | IPv6Network
 class _Told(Body):
     """A Payment, or a Cancel; anything else that an event is about has none of these."""
 
-    paymentKey: str | None = None  # noqa: N815 (this and the following: Toss's names)
-    transactionKey: str | None = None  # noqa: N815
+    paymentKey: _Name | None = None  # noqa: N815 (this and the following: Toss's names)
+    transactionKey: _Name | None = None  # noqa: N815
     cancelReason: str | None = None  # noqa: N815
 
 
 class _Event(Body):
-    eventType: str  # noqa: N815
+    eventType: _Name  # noqa: N815
     data: _Told
 
 
@@ -44,7 +48,7 @@ def parse(raw: bytes, headers: Mapping[str, str], peer: str, peers: Collection[N
         return BadWebhook("peer_not_allowed")
     authentic = bool(peers)
     delivery_id = headers.get(DELIVERY_ID)
-    if not delivery_id or len(delivery_id) > LONGEST_ID:
+    if not delivery_id or len(delivery_id) > LONGEST:
         return BadWebhook("no_delivery_id", authentic=authentic)
     try:
         event = _Event.model_validate_json(raw)
@@ -66,7 +70,7 @@ def _deposit(raw: bytes, delivery_id: str) -> WebhookHint | None:
     except ValidationError:
         return None
     # It names no payment, only the number that the shop gave its checkout.
-    return WebhookHint(delivery_id, "DEPOSIT_CALLBACK", reference=told.orderId)
+    return WebhookHint(delivery_id, "DEPOSIT_CALLBACK", reference=ours(told.orderId))
 
 
 def _is_one_of(peer: str, peers: Collection[Network]) -> bool:

@@ -234,6 +234,7 @@ def told(body: object, *, peer: str = "13.124.18.147", headers: dict[str, str] =
     [
         (CHANGED, WebhookHint("tx-1", "PAYMENT_STATUS_CHANGED", payment_ref="pay-1")),
         (DEPOSIT, WebhookHint("tx-1", "DEPOSIT_CALLBACK", reference="order-1")),
+        ({**DEPOSIT, "orderId": "x" * 65}, WebhookHint("tx-1", "DEPOSIT_CALLBACK")),
         (ENDED, WebhookHint("tx-1", "CANCEL_STATUS_CHANGED", refund_ref="T5", reference="leg-1")),
         ({"eventType": "BILLING_DELETED", "data": {"billingKey": "secret"}}, WebhookHint("tx-1", "BILLING_DELETED")),
     ],
@@ -242,7 +243,10 @@ def test_what_a_delivery_hints_at(body: object, hint: WebhookHint) -> None:
     assert told(body) == hint
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"\xff", b"", b"[]", {"data": {}}, {"eventType": 5, "data": {}}])
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>", b"\xff", b"", b"[]", {"data": {}}, {"eventType": 5, "data": {}}, {"eventType": "x" * 201, "data": {}}],
+)
 def test_a_delivery_that_cant_be_read(body: object) -> None:
     assert told(body) == BadWebhook("unreadable", authentic=True)
 
