@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from temporalio.client import Client
 
 from domain.orders import Means
+from policies import reading
 from store import private
+from store.charges import TOKEN_PART
 from store.private import BANK_PART, HOLDER_PART, NUMBER_PART, Vault
-from tests.support.house import House
+from tests.support.extra import EXTRA, asked_with_extra, cheap_piece, taken
+from tests.support.house import House, open_house
 from tests.support.orders import line, order, payment
+from tests.support.sandbox import SandboxProcess
 
 NUMBER, HOLDER = "110-234-567890", "김하나"
+
+
+@pytest.fixture(scope="module")
+async def idle_house(
+    module_database_url: str, temporal_client: Client, sandbox: SandboxProcess
+) -> AsyncIterator[House]:
+    """Everything but a worker, for a shop that charges extra payments at Toss."""
+    shops = reading.default()
+    at_toss = shops.extra_payment.model_copy(update={"gateways": ("toss",)})
+    policy = shops.model_copy(update={"extra_payment": at_toss})
+    async with open_house(
+        module_database_url, temporal_client, sandbox, f"saga-{uuid.uuid4()}", policy=policy
+    ) as house:
+        yield house
 
 
 async def paid(house: House, means: Means, method: str) -> str:
@@ -24,6 +44,10 @@ async def paid(house: House, means: Means, method: str) -> str:
     body = {"amount": 20_000, "method": method}
     (await house.gateway.put(f"/control/toss/payments/{order_no}-1", json=body)).raise_for_status()
     return order_no
+
+
+def vault(house: House) -> Vault:
+    return Vault(house.settings.service_secret.get_secret_value())
 
 
 async def told(house: House, order_no: str) -> list[Mapping[str, Any]]:
@@ -64,12 +88,34 @@ async def test_a_cancel_that_came_too_soon_comes_back_under_a_new_key(house: Hou
     assert await house.balanced()
 
 
+@pytest.mark.parametrize("fault", [None, "lose_answer"])
+async def test_an_extra_payment_is_charged_to_a_billing_key_once(house: House, fault: str | None) -> None:
+    billing_key = f"billing-{uuid.uuid4().hex}"
+    asked = await asked_with_extra(house, await house.feed(cheap_piece(billing_key)))
+    assert asked.extra is not None
+    async with house.engine.begin() as conn:
+        private_id = await private.keep(conn, vault(house).seal({TOKEN_PART: f"{billing_key}:customer-1"}))
+    asked = asked.model_copy(update={"extra": replace(asked.extra, gateway="toss"), "private_id": private_id})
+    means = {"customer": "customer-1"}
+    (await house.gateway.put(f"/control/toss/stored-means/{billing_key}", json=means)).raise_for_status()
+    if fault is not None:
+        body = {"kind": fault, "target": f"X-{asked.claim_no}"}
+        (await house.gateway.post("/control/toss/faults", json=body)).raise_for_status()
+    await house.cancel(asked)
+    assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
+    (paid_by,) = await taken(house, asked.claim_no)
+    shown = (await house.gateway.get("/control/toss/payments")).raise_for_status().json()["payments"]
+    (charged,) = [one for one in shown if one["orderId"] == f"X-{asked.claim_no}"]
+    assert (charged["payment"], charged["amount"]) == (paid_by["gateway_ref"], EXTRA)
+    assert billing_key not in (await house.handle(asked.workflow_id).fetch_history()).to_json()
+    assert await house.balanced()
+
+
 async def test_a_virtual_accounts_money_goes_to_the_refund_account_and_arrives_later(house: House) -> None:
     order_no = await paid(house, Means.VIRTUAL_ACCOUNT, "virtual_account")
-    vault = Vault(house.settings.service_secret.get_secret_value())
     parts = {BANK_PART: "088", NUMBER_PART: NUMBER, HOLDER_PART: HOLDER}
     async with house.engine.begin() as conn:
-        private_id = await private.keep(conn, vault.seal(parts))
+        private_id = await private.keep(conn, vault(house).seal(parts))
     asked = house.asked(order_no, {1: 1}, has_account=True, private_id=private_id)
     await house.cancel(asked)
 

@@ -311,6 +311,57 @@ async def test_no_answer_in_time_is_perhaps_sent(stand_in: StandInTill) -> None:
         await hasty.aclose()
 
 
+@stand_in_only
+@pytest.mark.parametrize("fault", ["lose_answer", "error_after", "html_after"])
+async def test_a_charge_that_was_taken_without_being_told_is_found(
+    toss: TossGateway, stand_in: StandInTill, fault: str
+) -> None:
+    asked = charge_command(stand_in.token())
+    stand_in.control.fault(fault, asked.reference)
+    outcome = await toss.charge(asked)
+    assert isinstance(outcome, Unknown)
+    assert outcome.answered is (fault != "lose_answer")
+    (listed,) = await listed_charges(toss, asked.reference)
+    assert await toss.find_charge(asked.reference, 1_000) == Found(listed.payment_ref)
+    assert stand_in.control.ledger(listed.payment_ref)["orderId"] == asked.reference
+
+
+@stand_in_only
+@pytest.mark.parametrize("fault", ["lose_request", "error_before", "html_before"])
+async def test_a_charge_that_was_not_taken_is_absent_and_taken_once_under_a_new_key(
+    toss: TossGateway, stand_in: StandInTill, fault: str
+) -> None:
+    asked = charge_command(stand_in.token())
+    stand_in.control.fault(fault, asked.reference)
+    assert isinstance(await toss.charge(asked), Unknown)
+    assert await toss.find_charge(asked.reference, 1_000) == Absent()
+    taken = await toss.charge(replace(asked, key=f"{asked.key}-2"))
+    assert isinstance(taken, Done)
+    assert await listed_charges(toss, asked.reference) == (ChargeRecord(taken.ref, 1_000),)
+
+
+@stand_in_only
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("REJECT_CARD_PAYMENT", Rejected("REJECT_CARD_PAYMENT")),
+        ("NOT_SUPPORTED_METHOD", Misconfigured("NOT_SUPPORTED_METHOD")),
+        ("A_CODE_OF_TOMORROW", Unknown("A_CODE_OF_TOMORROW", answered=True)),
+    ],
+)
+async def test_a_charge_that_is_refused(toss: TossGateway, stand_in: StandInTill, code: str, outcome: object) -> None:
+    asked = charge_command(stand_in.token())
+    stand_in.control.fault("refuse", asked.reference, code=code)
+    assert await toss.charge(asked) == outcome
+    assert await toss.find_charge(asked.reference, 1_000) == Absent()
+
+
+async def listed_charges(toss: TossGateway, reference: str) -> tuple[ChargeRecord, ...]:
+    listed = await toss.list_charges(reference)
+    assert not isinstance(listed, Undetermined)
+    return listed
+
+
 async def test_no_connection_is_not_sent() -> None:
     nobody = adapter(f"http://127.0.0.1:{free_port()}", STAND_IN_KEY)
     try:
