@@ -28,8 +28,8 @@ demo: $(STAMP) ## Start the local stack, open a small shop and cancel orders in 
 	@$(BIN)/claims demo
 
 .PHONY: test
-test: $(STAMP) ## All tests, on a real PostgreSQL and a real Temporal
-	@$(BIN)/python -m pytest $(PYTEST)
+test: $(STAMP) ## All tests, on a real PostgreSQL and a real Temporal; two files at a time
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 .PHONY: lint
 lint: $(STAMP) ## Style and likely mistakes

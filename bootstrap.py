@@ -34,12 +34,14 @@ from gateways.notices.alimtalk import AlimTalkChannel
 from gateways.notices.email import EmailChannel
 from gateways.notices.port import NoticeChannel
 from gateways.notices.texts import NoticeTexts
+from gateways.payments.kakaopay import KakaoPayGateway
 from gateways.payments.port import PaymentGateway
+from gateways.payments.portone import PortOneGateway
 from gateways.payments.sandbox import SandboxGateway
 from gateways.payments.toss import TossGateway
 from policies import reading
 from policies.reading import PolicyError
-from settings import Merchant, SandboxMerchant, Settings, TossMerchant
+from settings import KakaoPayMerchant, Merchant, PortOneMerchant, SandboxMerchant, Settings, TossMerchant
 from store.database import Database
 from store.engine import create_engine
 from store.policies import PolicyChanged, register
@@ -137,13 +139,35 @@ def _gateway(settings: Settings, name: str, merchant: Merchant) -> PaymentGatewa
         case TossMerchant():
             return TossGateway(
                 merchant.base_url.rstrip("/"),
-                merchant.secret_key.get_secret_value(),
                 name=name,
+                secret_key=merchant.secret_key,
                 connect_timeout=connect,
                 read_timeout=read,
                 settling=settling,
                 key_life=timedelta(hours=merchant.key_life_hours),
                 peers=merchant.peers,
+            )
+        case PortOneMerchant():
+            return PortOneGateway(
+                merchant.base_url.rstrip("/"),
+                name=name,
+                api_secret=merchant.api_secret,
+                store_id=merchant.store_id,
+                webhook_secret=merchant.webhook_secret,
+                connect_timeout=connect,
+                read_timeout=read,
+                settling=settling,
+                key_life=timedelta(hours=merchant.key_life_hours),
+            )
+        case KakaoPayMerchant():
+            return KakaoPayGateway(
+                merchant.base_url.rstrip("/"),
+                name=name,
+                secret_key=merchant.secret_key,
+                cid=merchant.cid,
+                connect_timeout=connect,
+                read_timeout=read,
+                settling=settling,
             )
         case _:
             raise NotConfigured(f"merchant {name}: {merchant.kind} is not served by this release")

@@ -81,12 +81,16 @@ class PortOneMerchant(_Merchant):
 
 
 class KakaoPayMerchant(_Merchant):
-    """KakaoPay. It knows no keys: a refund is looked up before it is sent again, whatever its age."""
+    """KakaoPay. It knows no keys: a refund is looked up before it is sent again, whatever its age.
+
+    So nothing but the guard keeps a request apart that acts later than `settling`: it is longer than others'.
+    """
 
     kind: Literal["kakaopay"] = "kakaopay"
     secret_key: SecretStr
     cid: str
     base_url: str = "https://open-api.kakaopay.com"
+    settling: float = Field(300, ge=0)
 
 
 Merchant = Annotated[
@@ -97,7 +101,14 @@ Merchant = Annotated[
 class Settings(BaseSettings):
     """The settings of one process. Immutable; build one per process with `load`."""
 
-    model_config = SettingsConfigDict(env_prefix="CLAIMS_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CLAIMS_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        # What is wrong may be a secret, or stand beside one.
+        hide_input_in_errors=True,
+    )
 
     environment: Literal["local", "production"] = "local"
     """``production`` refuses to start on the local stack's secrets and uses patient retry budgets."""
@@ -239,17 +250,33 @@ class Settings(BaseSettings):
 
     @property
     def effective_merchants(self) -> Mapping[str, Merchant]:
-        """The accounts set, and in the local stack the sandbox's own where no account has that name."""
+        """The accounts set, and in the local stack those at the stand-ins, where no account has that name."""
         return self.merchants if self.environment == "production" else {**self._local_merchants(), **self.merchants}
 
     def _local_merchants(self) -> Mapping[str, Merchant]:
         sandbox = SandboxMerchant(settling=self.sandbox_settling, key_life_hours=self.sandbox_key_life_hours)
-        toss = TossMerchant(
-            secret_key=SecretStr("test_sk_sandbox"),
-            base_url=f"{self.effective_sandbox_url}/toss",
-            settling=self.sandbox_settling,
-        )
-        return {"sandbox": sandbox, "toss": toss}
+        url = self.effective_sandbox_url
+        return {
+            "sandbox": sandbox,
+            "toss": TossMerchant(
+                secret_key=SecretStr("test_sk_sandbox"),
+                base_url=f"{url}/toss",
+                settling=self.sandbox_settling,
+            ),
+            "portone": PortOneMerchant(
+                api_secret=SecretStr("portone_sandbox"),
+                store_id="store-sandbox",
+                webhook_secret=SecretStr("whsec_c2FuZGJveC1zYW5kYm94LXNhbmRib3g="),
+                base_url=f"{url}/portone",
+                settling=self.sandbox_settling,
+            ),
+            "kakaopay": KakaoPayMerchant(
+                secret_key=SecretStr("DEV_sandbox"),
+                cid="TC0ONETIME",
+                base_url=f"{url}/kakaopay",
+                settling=self.sandbox_settling,
+            ),
+        }
 
     @property
     def effective_gateway_read_timeout(self) -> float:

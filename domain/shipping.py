@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from domain.costs import CostKind, CostRow, CouponCause, FreedCoupon, Rule
 from domain.coupon_rules import freed
-from domain.orders import DeliveryGroup, Fault, OrderState, Promotion
+from domain.orders import DeliveryGroup, OrderState, Promotion
 from domain.policy import BelowThreshold
 from domain.situation import Settled, Situation
 
@@ -27,7 +27,9 @@ def settle_shipping(situation: Situation) -> Settled:
         if not any(situation.lines[line_no].taken for line_no in line_nos):
             continue  # another group's partial cancel never charges this one
         if any(situation.lines[line_no].left for line_no in line_nos):
-            rows.extend(_fee_charged(situation, group, line_nos, charged.get(group.group_no)))
+            # Asked although a group falls once: units that rounding makes worth less than nothing lift it again.
+            if group.group_no not in charged:
+                rows.extend(_fee_charged(situation, group, line_nos))
         else:
             rows.extend(_fees_returned(group, charged.get(group.group_no, 0)))
     return Settled(tuple(rows), _shipping_coupons(situation, members))
@@ -42,23 +44,21 @@ def _fees_standing(state: OrderState) -> dict[str, int]:
     return standing
 
 
-def _fee_charged(
-    situation: Situation, group: DeliveryGroup, line_nos: Sequence[int], charged: int | None
-) -> tuple[CostRow, ...]:
-    """A group that was shipped free by its threshold and falls below it pays its fee, once.
+def _fee_charged(situation: Situation, group: DeliveryGroup, line_nos: Sequence[int]) -> tuple[CostRow, ...]:
+    """A group that was shipped free by its threshold and falls below it pays its fee.
 
-    Nothing falls below at the seller's fault: the units taken then go on counting as bought. Nor is what an earlier
-    policy left free charged then.
+    Nothing falls below at the seller's fault: the units taken then go on counting as bought. Nor does a group that was
+    below before, and that the policy of that day left free.
     """
-    if situation.fault is Fault.SELLER or situation.policy.shipping.below_threshold is BelowThreshold.KEEP_FREE:
+    if situation.policy.shipping.below_threshold is BelowThreshold.KEEP_FREE:
         return ()
-    if charged is not None or not group.fee or group.collect:
+    if not group.fee or group.collect:
         return ()
     free = group.free_from > 0 and group.fee_paid == 0 and group.fee_discount == 0
     if not free or situation.bought_at_purchase(line_nos) < group.free_from:
         return ()
     bought = situation.bought_after(line_nos)
-    if bought >= group.free_from:
+    if not bought < group.free_from <= situation.bought_before(line_nos):
         return ()
     inputs = {"free_from": group.free_from, "bought": bought, "missing": group.free_from - bought, "fee": group.fee}
     row = CostRow(CostKind.FEE_CHARGED, Rule.SHIPPING_THRESHOLD, -group.fee, group_no=group.group_no, inputs=inputs)

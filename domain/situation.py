@@ -80,6 +80,17 @@ class Situation:
         """
         return sum(self._bought_after(line_no) for line_no in line_nos)
 
+    def bought_before(self, line_nos: Iterable[int]) -> int:
+        """The same amount as the claims before left it."""
+        kept = {
+            line_no: replace(self.lines[line_no], uncounted=self._uncounted_before(line_no)) for line_no in line_nos
+        }
+        return replace(self, lines=kept).bought_after(kept)
+
+    def _uncounted_before(self, line_no: int) -> tuple[Held, ...]:
+        units = self.lines[line_no]
+        return tuple(held for held in units.uncounted if held not in units.taken)
+
     def bought_at_purchase(self, line_nos: Iterable[int]) -> int:
         """The same amount as it was when the order was placed."""
         return sum(

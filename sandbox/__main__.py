@@ -19,7 +19,7 @@ from sandbox.database import Database
 from sandbox.gateway import Gateway
 from sandbox.providers.app import all_providers, create_world
 from sandbox.providers.desk import Desk
-from sandbox.providers.schema import SCHEMA
+from sandbox.providers.schema import prepare
 
 
 class SandboxServer(uvicorn.Server):
@@ -40,7 +40,7 @@ async def serve(host: str, port: int, data: Path, alimtalk_key_life_ms: int) -> 
     """Serve until a signal, on the ledgers in an existing folder."""
     with (
         closing(Database(data / "sandbox.sqlite3")) as database,
-        closing(Database(data / "providers.sqlite3", SCHEMA)) as provider_database,
+        closing(Database(data / "providers.sqlite3", prepare)) as provider_database,
     ):
         gateway = Gateway(database)
         providers = all_providers()

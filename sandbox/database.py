@@ -82,12 +82,15 @@ CREATE INDEX IF NOT EXISTS messages_by_reference ON messages (reference, seq);
 
 
 class Database:
-    """One SQLite file and the one thread that talks to it. A transaction that was answered outlives SIGKILL."""
+    """One SQLite file and the one thread that talks to it. A transaction that was answered outlives SIGKILL.
 
-    def __init__(self, path: Path, schema: str = SCHEMA) -> None:
+    `prepare` makes the tables, each time the file is opened; None: those of our own gateway.
+    """
+
+    def __init__(self, path: Path, prepare: Callable[[sqlite3.Connection], None] | None = None) -> None:
         # One thread is the whole of concurrency control: transactions run one after the other.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
-        self._connection = self._thread.submit(_open, path, schema).result()
+        self._connection = self._thread.submit(_open, path, prepare or _prepare).result()
 
     async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in one transaction and return its result once that is on disk; an exception undoes it whole."""
@@ -99,16 +102,20 @@ class Database:
         self._thread.shutdown()
 
 
-def _open(path: Path, schema: str) -> sqlite3.Connection:
+def _open(path: Path, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.executescript(schema)
-    if schema is SCHEMA:
-        _add_columns(connection, "refunds", ("tax_free", "vat"))
+    prepare(connection)
     return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """The tables of our own gateway; a file of an earlier version gets what it lacks."""
+    connection.executescript(SCHEMA)
+    _add_columns(connection, "refunds", ("tax_free", "vat"))
 
 
 def _add_columns(connection: sqlite3.Connection, table: str, names: tuple[str, ...]) -> None:

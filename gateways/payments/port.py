@@ -223,7 +223,8 @@ class Capabilities:
     """What the protocol must know of a gateway.
 
     `settling`: a request sent before its deadline has acted by deadline + settling, or never will, and a read then
-    shows it. `key_life`: a key older than this is not sent again, because the gateway may have forgotten it.
+    shows it. `key_life`: a key older than this is not sent again, because the gateway may have forgotten it. Zero
+    stands for a gateway that keeps no keys: every request but the first is looked up before it is sent.
     `charges`: whether it takes charges by a token, and can be asked for one by our reference.
     """
 

@@ -30,8 +30,8 @@ def is_kept(acted: bool, unproven: object) -> bool:
 class KeyRule:
     """How a provider treats a key that it has seen.
 
-    `replay`: the stored answer again, for `life_ms`; `refuse`: `used`, whatever the body, for `life_ms`; `none`: keys
-    mean nothing. `keeps(answer, acted)`: whether this answer burns the key.
+    `replay`: the stored answer again, for `life_ms`, and `in_flight` until it is given; `refuse`: `in_flight` for
+    `life_ms`, whatever the body; `none`: keys mean nothing. `keeps(answer, acted)`: whether this answer burns the key.
     """
 
     mode: Literal["replay", "refuse", "none"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS clocks (
     provider TEXT PRIMARY KEY,
@@ -166,3 +168,9 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE INDEX IF NOT EXISTS messages_of_batch ON messages (provider, batch, position);
 CREATE INDEX IF NOT EXISTS messages_by_reference ON messages (provider, reference, seq);
 """
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables that aren't there. What is deleted is overwritten: a late call may have held an account."""
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.executescript(SCHEMA)

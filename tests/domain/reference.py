@@ -62,11 +62,12 @@ class Reference:
     def cancel(self, wanted: Mapping[int, int], fault: Fault) -> Outcome:
         before, points = self._worth(), self._points()
         coupons_before = set(self.withdrawn)
+        reached = {group.group_no for group in self.order.groups if self._reaches(group)}
         self._take(wanted, fault)
         gifts = self._take_gifts(fault)
         if fault is Fault.CUSTOMER:
             self._withdraw(set(wanted))
-            self._charge_fees(set(wanted))
+            self._charge_fees(set(wanted), reached)
         net = before - self._worth() - self.awaited
         self.awaited = 0
         return Outcome(
@@ -173,19 +174,23 @@ class Reference:
 
     # --- shipping and gifts ------------------------------------------------------------------------------------------
 
-    def _charge_fees(self, touched: set[int]) -> None:
+    def _charge_fees(self, touched: set[int], reached: set[str]) -> None:
         if self.policy.shipping.below_threshold is BelowThreshold.KEEP_FREE:
             return
         for group in self.order.groups:
             lines = [line for line in self._goods() if line.group_no == group.group_no]
             concerned = touched & {line.line_no for line in lines}
-            if concerned and group.group_no not in self.charged and self._fell(group, lines):
+            fell = group.group_no in reached and not self._reaches(group)
+            if concerned and fell and group.group_no not in self.charged and self._was_free(group, lines):
                 self.charged.add(group.group_no)
                 self.fees[group.group_no] += group.fee
 
-    def _fell(self, group: DeliveryGroup, lines: list[Line]) -> bool:
-        was_free = group.free_from > 0 and group.fee_paid == group.fee_discount == 0 and not group.collect
-        return was_free and self._tested(lines) < group.free_from <= self._tested(lines, at_purchase=True)
+    def _reaches(self, group: DeliveryGroup) -> bool:
+        return self._tested([line for line in self._goods() if line.group_no == group.group_no]) >= group.free_from
+
+    def _was_free(self, group: DeliveryGroup, lines: list[Line]) -> bool:
+        free = group.free_from > 0 and group.fee_paid == group.fee_discount == 0 and not group.collect
+        return free and self._tested(lines, at_purchase=True) >= group.free_from
 
     def _take_gifts(self, fault: Fault) -> dict[int, int]:
         left = {}

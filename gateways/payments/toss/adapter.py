@@ -9,7 +9,7 @@ from datetime import timedelta
 from urllib.parse import quote
 
 import httpx
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from domain.orders import Means
 from gateways.payments.http import OneShot
@@ -57,9 +57,9 @@ class TossGateway:
     def __init__(
         self,
         base_url: str,
-        secret_key: str,
         *,
         name: str = "toss",
+        secret_key: SecretStr,
         connect_timeout: float,
         read_timeout: float,
         settling: timedelta,
@@ -69,7 +69,7 @@ class TossGateway:
         self.name = name
         self.capabilities = Capabilities(settling=settling, key_life=key_life, charges=True)
         self._peers = tuple(peers)
-        credentials = base64.b64encode(f"{secret_key}:".encode()).decode()
+        credentials = base64.b64encode(f"{secret_key.get_secret_value()}:".encode()).decode()
         self._http = OneShot(
             base_url,
             connect_timeout=connect_timeout,

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from gateways.payments.toss import TossGateway
 from tests.sandbox.providers.control import Control, fresh
@@ -39,7 +40,7 @@ def order_number() -> str:
 def adapter(url: str, key: str, *, read_timeout: float = 20) -> TossGateway:
     return TossGateway(
         url,
-        key,
+        secret_key=SecretStr(key),
         connect_timeout=3,
         read_timeout=read_timeout,
         settling=timedelta(seconds=60),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.sandbox.providers.control import Control, fresh
+from tests.sandbox.providers.control import fresh
 from tests.sandbox.providers.receiver import Receiver
 from tests.sandbox.providers.tills import Till, TossTill, open_tills
 from tests.support.sandbox import SandboxProcess
@@ -84,9 +84,13 @@ def test_no_secret_of_a_customer_is_left_on_disk(tmp_path: Path) -> None:
     with SandboxProcess(data) as process, httpx.Client(base_url=process.url, timeout=15) as http:
         toss = TossTill(http)
         payment = toss.control.pay(method="virtual_account")
-        toss.post(payment, {"cancelReason": "r", "refundReceiveAccount": account}).raise_for_status()
+        body = {"cancelReason": "r", "cancelAmount": 1_000, "refundReceiveAccount": account}
+        toss.post(payment, body).raise_for_status()
+        toss.control.advance(1_000)
+        toss.control.fault("late", payment, delayMs=1)
+        http.post(f"/toss/v1/payments/{payment}/cancel", json=body, headers=toss.auth).raise_for_status()
         http.post("/toss/v1/billing/authorizations/card", json=card, headers=toss.auth).raise_for_status()
-        assert Control(http, "toss").balance(payment) == 0
+        assert toss.control.balance(payment) == 8_000
         process.stop()
     for file in data.iterdir():
         content = file.read_bytes()
