@@ -39,9 +39,18 @@ from gateways.payments.port import PaymentGateway
 from gateways.payments.portone import PortOneGateway
 from gateways.payments.sandbox import SandboxGateway
 from gateways.payments.stripe import StripeGateway
+from gateways.payments.toss import TossGateway
 from policies import reading
 from policies.reading import PolicyError
-from settings import KakaoPayMerchant, Merchant, PortOneMerchant, SandboxMerchant, Settings, StripeMerchant
+from settings import (
+    KakaoPayMerchant,
+    Merchant,
+    PortOneMerchant,
+    SandboxMerchant,
+    Settings,
+    StripeMerchant,
+    TossMerchant,
+)
 from store.database import Database
 from store.engine import create_engine
 from store.policies import PolicyChanged, register
@@ -136,6 +145,17 @@ def _gateway(settings: Settings, name: str, merchant: Merchant) -> PaymentGatewa
                 settling=settling,
                 key_life=timedelta(hours=merchant.key_life_hours),
             )
+        case TossMerchant():
+            return TossGateway(
+                merchant.base_url.rstrip("/"),
+                name=name,
+                secret_key=merchant.secret_key,
+                connect_timeout=connect,
+                read_timeout=read,
+                settling=settling,
+                key_life=timedelta(hours=merchant.key_life_hours),
+                peers=merchant.peers,
+            )
         case StripeMerchant(webhook_secret=hooks):
             return StripeGateway(
                 merchant.base_url.rstrip("/"),
@@ -169,8 +189,6 @@ def _gateway(settings: Settings, name: str, merchant: Merchant) -> PaymentGatewa
                 read_timeout=read,
                 settling=settling,
             )
-        case _:
-            raise NotConfigured(f"merchant {name}: {merchant.kind} is not served by this release")
 
 
 def channels(settings: Settings) -> Mapping[Channel, NoticeChannel]:
@@ -211,13 +229,10 @@ def activities(
     options = OptionActivities(database, budgets, planner, policy)
     parking = ParkingActivities(database, payment_gateways, settings.service_secret.get_secret_value().encode())
     notices = NoticeActivities(database, planner, notice_channels)
-    refunds = RefundActivities(database, payment_gateways, send_window=timedelta(seconds=settings.gateway_send_window))
-    charges = ChargeActivities(
-        database,
-        payment_gateways,
-        Vault(settings.service_secret.get_secret_value()),
-        send_window=timedelta(seconds=settings.gateway_send_window),
-    )
+    vault = Vault(settings.service_secret.get_secret_value())
+    send_window = timedelta(seconds=settings.gateway_send_window)
+    refunds = RefundActivities(database, payment_gateways, vault, send_window=send_window)
+    charges = ChargeActivities(database, payment_gateways, vault, send_window=send_window)
     audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
     owners = (claims, settlement, options, parking, notices, refunds, charges, audit)
     return [method for owner in owners for method in _of(owner)]

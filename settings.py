@@ -12,7 +12,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOCAL_JWT_SECRET = "local-stack-only-jwt-secret-do-not-deploy"
@@ -41,13 +50,13 @@ class SandboxMerchant(_Merchant):
 
 
 class TossMerchant(_Merchant):
-    """Toss Payments. Its keys live 15 days; `peers` are the addresses its webhooks come from, when they are checked."""
+    """Toss Payments. Its keys live 15 days; `peers`: addresses or networks its webhooks may come from; none: any."""
 
     kind: Literal["toss"] = "toss"
     secret_key: SecretStr
     base_url: str = "https://api.tosspayments.com"
     key_life_hours: float = Field(24 * 14, gt=0)
-    peers: tuple[str, ...] = ()
+    peers: tuple[IPvAnyNetwork, ...] = ()
 
 
 class StripeMerchant(_Merchant):
@@ -249,6 +258,11 @@ class Settings(BaseSettings):
         url = self.effective_sandbox_url
         return {
             "sandbox": sandbox,
+            "toss": TossMerchant(
+                secret_key=SecretStr("test_sk_sandbox"),
+                base_url=f"{url}/toss",
+                settling=self.sandbox_settling,
+            ),
             "stripe": StripeMerchant(
                 secret_key=SecretStr("sk_test_sandbox"),
                 webhook_secret=SecretStr("whsec_sandbox"),

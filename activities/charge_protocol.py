@@ -205,6 +205,7 @@ class ChargeProtocol:
         self, charge: Charge, gateway: PaymentGateway, outcome: ChargeOutcome
     ) -> ChargeResult | None:
         """Write what came of the call, and answer it; None: read the row anew, to look up or because it has moved."""
+        after: timedelta | None = None
         match outcome:
             case Done(payment_ref):
                 written = await self._write(charge, partial(charges.take, charge=charge, payment_ref=payment_ref))
@@ -222,11 +223,12 @@ class ChargeProtocol:
                 written = await self._write(charge, partial(charges.answered_with_error, charge=charge, code=code))
                 return ChargeResult(kind=ChargeKind.MISCONFIGURED, code=code) if written else None
             case NewKey(code):
+                after = outcome.after
                 written = await self._write(charge, partial(charges.answered_with_error, charge=charge, code=code))
             case NotSent(code):
                 written = await self._write(charge, partial(charges.not_sent, charge=charge, code=code))
         if written:
-            raise retryable(FailureType.GATEWAY_DOWN, f"{gateway.name}: {code}")
+            raise retryable(FailureType.GATEWAY_DOWN, f"{gateway.name}: {code}", after=after)
         return None
 
     async def _write(self, charge: Charge, write: Callable[[Connection, ClaimHead], Awaitable[bool]]) -> bool:

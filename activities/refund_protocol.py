@@ -3,21 +3,27 @@
 In short: read the row; if an earlier attempt is *sent*, or was answered with an error, ask the gateway first; write the
 attempt, then call, then write the answer. Nothing is sent while it is not known what became of the last try, and each
 write holds only if the row is still as it was read. It does not matter who runs this, how often, or how many at once.
+
+Money of a virtual account goes to the refund account that the claim brought. It is opened when the attempt is written,
+and is in the request and nowhere else.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
+
+from cryptography.exceptions import InvalidTag
 
 from activities.errors import FailureType, database_errors, retryable
 from activities.messages import Message
 from activities.undisturbed import Stop
 from domain.claims import AttemptState, LegState
+from domain.orders import Means
 from gateways.payments.port import (
     Absent,
     Conflict,
@@ -30,16 +36,18 @@ from gateways.payments.port import (
     Outcome,
     PaymentGateway,
     Pending,
+    RefundAccount,
     RefundCommand,
     Rejected,
     Retry,
     Undetermined,
     Unknown,
 )
-from store import refunds
+from store import private, refunds
 from store.database import Connection, Engine, each_alone
 from store.fence import ClaimHead, enter
-from store.refunds import AttemptOutcome, Busy, Seen
+from store.private import BANK_PART, HOLDER_PART, NUMBER_PART, Vault
+from store.refunds import AttemptOutcome, Busy, Leg, Seen
 
 MOST_ROUNDS = 8
 """How often one activity reads its row anew before it gives way to its next try."""
@@ -93,25 +101,34 @@ class Poll(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Armed:
-    """An attempt that this process, and no other, may send before `send_before` of its own monotonic clock."""
+    """An attempt that this process, and no other, may send before `send_before` of its own monotonic clock.
+
+    `account`: where the money of a virtual account is to go, if the claim brought one.
+    """
 
     seen: Seen
     send_before: float
+    account: RefundAccount | None = field(default=None, repr=False)
 
 
 class RefundProtocol:
-    """`send_window`: how long an armed attempt may be sent. `clock`: monotonic seconds of this process."""
+    """`vault` opens refund accounts, right before they are sent. `send_window`: how long an armed attempt may be sent.
+
+    `clock`: monotonic seconds of this process.
+    """
 
     def __init__(
         self,
         engine: Engine,
         gateways: Mapping[str, PaymentGateway],
+        vault: Vault,
         *,
         send_window: timedelta,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._gateways = gateways
+        self._vault = vault
         self._send_window = send_window
         self._clock = clock
 
@@ -215,6 +232,10 @@ class RefundProtocol:
                 head = await enter(conn, seen.leg.claim_no)
                 if head is None:
                     return RefundResult(kind=RefundKind.FENCED)
+                try:
+                    account = await self._account(conn, seen.leg)
+                except InvalidTag:
+                    return RefundResult(kind=RefundKind.MISCONFIGURED, code="account_unreadable")
                 # Taken under the lock, and before the database takes its own time: never later than the row's deadline.
                 send_before = self._clock() + self._send_window.total_seconds()
                 armed = await refunds.arm(
@@ -226,7 +247,18 @@ class RefundProtocol:
             case Busy(holder):
                 return RefundResult(kind=RefundKind.BUSY, holder=holder)
             case Seen():
-                return Armed(armed, send_before)
+                return Armed(armed, send_before, account)
+
+    async def _account(self, conn: Connection, leg: Leg) -> RefundAccount | None:
+        """The claim's refund account, for a leg of a virtual account; whether it must be there, its gateway knows.
+
+        Raises InvalidTag when it was sealed under another service secret.
+        """
+        if leg.means is not Means.VIRTUAL_ACCOUNT:
+            return None
+        parts = await private.opened(conn, leg.private_id, self._vault)
+        bank, number, holder = (parts.get(part) for part in (BANK_PART, NUMBER_PART, HOLDER_PART))
+        return RefundAccount(bank, number, holder) if bank and number and holder else None
 
     async def _call(self, armed: Armed, gateway: PaymentGateway) -> Outcome:
         leg, attempt = armed.seen.leg, armed.seen.attempt
@@ -243,6 +275,7 @@ class RefundProtocol:
                 means=leg.means,
                 tax_free=leg.tax_free,
                 vat=leg.vat,
+                account=armed.account,
             )
         )
 
@@ -267,13 +300,14 @@ class RefundProtocol:
     ) -> RefundResult | None:
         """Write an outcome that certainly moved no money: its attempt ends, and the payment is free for others."""
         code = outcome.code
+        after: timedelta | None = None
         match outcome:
             case NotSent():
                 written = await self._write(seen, partial(refunds.not_sent, seen=seen, code=code))
                 kind = None
             case NewKey():
                 written = await self._error(seen, AttemptOutcome.PASSING_ERROR, code)
-                kind = None
+                kind, after = None, outcome.after
             case NeedsAccount():
                 written = await self._error(seen, AttemptOutcome.NEEDS_ACCOUNT, code)
                 kind = RefundKind.NEEDS_ACCOUNT
@@ -286,7 +320,7 @@ class RefundProtocol:
         if not written:
             return None
         if kind is None:
-            raise retryable(FailureType.GATEWAY_DOWN, f"{gateway.name}: {code}")
+            raise retryable(FailureType.GATEWAY_DOWN, f"{gateway.name}: {code}", after=after)
         return RefundResult(kind=kind, code=code)
 
     async def _leave_open(self, seen: Seen, code: str, *, error_answered: bool) -> RefundResult | None:

@@ -17,6 +17,7 @@ from gateways.payments.port import Found, NoSuchPayment, PaymentGateway, Payment
 from store import findings, refunds
 from store.database import Engine
 from store.findings import Finding, FindingKind
+from store.private import Vault
 from store.refunds import Seen, Suspect
 
 HEARTBEAT = 2.0
@@ -73,12 +74,16 @@ class CheckResult(Message):
 
 
 class RefundActivities:
-    """`send_window`: how long an armed attempt may be sent. `heartbeat`: seconds between heartbeats."""
+    """`vault` opens refund accounts. `send_window`: how long an armed attempt may be sent.
+
+    `heartbeat`: seconds between heartbeats.
+    """
 
     def __init__(
         self,
         engine: Engine,
         gateways: Mapping[str, PaymentGateway],
+        vault: Vault,
         *,
         send_window: timedelta,
         heartbeat: float = HEARTBEAT,
@@ -87,7 +92,7 @@ class RefundActivities:
         self._engine = engine
         self._gateways = gateways
         self._heartbeat = heartbeat
-        self._protocol = protocol or RefundProtocol(engine, gateways, send_window=send_window)
+        self._protocol = protocol or RefundProtocol(engine, gateways, vault, send_window=send_window)
 
     @activity.defn
     async def refund(self, leg: RefundLeg) -> RefundResult:

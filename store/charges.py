@@ -104,8 +104,7 @@ async def token(conn: AsyncConnection, charge: Charge, vault: Vault) -> str | No
     It is the member's stored one, or was brought with the request. Raises InvalidTag as `Vault.open`.
     """
     if charge.stored_no is None:
-        sealed = None if charge.private_id is None else await private.find(conn, charge.private_id)
-        return None if sealed is None else vault.open(sealed).get(TOKEN_PART)
+        return (await private.opened(conn, charge.private_id, vault)).get(TOKEN_PART)
     if charge.member_no is None:
         return None
     stored = await stored_means.load(conn, charge.member_no, charge.stored_no)

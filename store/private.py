@@ -17,6 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.keys import derive
 from store.tables import private_parts
 
+BANK_PART = "bank_code"
+NUMBER_PART = "account_no"
+HOLDER_PART = "account_holder"
+"""Under what a request's refund account is kept among its private parts: all three or none."""
+
 _NONCE = 12
 
 
@@ -38,6 +43,15 @@ class Vault:
 async def keep(conn: AsyncConnection, ciphertext: bytes) -> int:
     kept = await conn.execute(insert(private_parts).values(ciphertext=ciphertext).returning(private_parts.c.private_id))
     return int(kept.scalar_one())
+
+
+async def opened(conn: AsyncConnection, private_id: int | None, vault: Vault) -> dict[str, str]:
+    """Private parts in clear, to be used at once and kept nowhere; empty when there are none.
+
+    Raises InvalidTag as `Vault.open`.
+    """
+    sealed = None if private_id is None else await find(conn, private_id)
+    return {} if sealed is None else vault.open(sealed)
 
 
 async def find(conn: AsyncConnection, private_id: int) -> bytes | None:

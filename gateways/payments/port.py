@@ -107,9 +107,13 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """Answered with an error that passes: nothing was done, and the same key may repeat the error for ever."""
+    """Answered with an error that passes: nothing was done, and the same key may repeat the error for ever.
+
+    `after`: how long the gateway wants to be left alone first; None: as usual.
+    """
 
     code: str
+    after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

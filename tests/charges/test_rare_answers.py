@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -41,11 +42,12 @@ async def test_an_error_that_passes_is_tried_again_with_a_new_key(
     engine: AsyncEngine, gateway: SandboxGateway, world: World
 ) -> None:
     claim_no = await world.claim()
-    other = OtherWords(gateway, NewKey("issuer_asleep"))
+    other = OtherWords(gateway, NewKey("issuer_asleep", timedelta(seconds=7)))
     machinery = Machinery(engine, {"sandbox": other})
     with pytest.raises(ApplicationError, match="issuer_asleep") as failure:
         await machinery.charge(claim_no)
     assert failure.value.type == FailureType.GATEWAY_DOWN
+    assert failure.value.next_retry_delay == timedelta(seconds=7)
     assert not (await world.row(claim_no)).ever_unknown
     # Nothing was done, so nothing need settle.
     assert (await machinery.charge(claim_no)).kind is ChargeKind.TAKEN

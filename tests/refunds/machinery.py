@@ -17,10 +17,12 @@ from activities.refund_protocol import Armed, RefundProtocol, RefundResult
 from activities.refunds import LookUpResult, PollResult, RefundActivities, RefundLeg
 from gateways.payments.port import Outcome, PaymentGateway
 from gateways.payments.sandbox import SandboxGateway
+from store.private import Vault
 from store.refunds import Seen
 
 T = TypeVar("T")
 
+VAULT = Vault("tests")
 SEND_WINDOW = timedelta(seconds=3)
 SETTLING = timedelta(seconds=0.3)
 
@@ -43,7 +45,7 @@ class Machinery:
 
     def __post_init__(self) -> None:
         self.activities = RefundActivities(
-            self.engine, self.gateways, send_window=self.send_window, heartbeat=0.05, protocol=self.protocol
+            self.engine, self.gateways, VAULT, send_window=self.send_window, heartbeat=0.05, protocol=self.protocol
         )
 
     async def refund(self, leg_id: str) -> RefundResult:
@@ -94,7 +96,7 @@ class HeldProtocol(RefundProtocol):
     """
 
     def __init__(self, engine: AsyncEngine, gateways: Mapping[str, PaymentGateway], hold_at: str) -> None:
-        super().__init__(engine, gateways, send_window=SEND_WINDOW, clock=lambda: time.monotonic() + self.skew)
+        super().__init__(engine, gateways, VAULT, send_window=SEND_WINDOW, clock=lambda: time.monotonic() + self.skew)
         self.skew = 0.0
         self.place = Place()
         self.calls = 0

@@ -17,7 +17,7 @@ from activities.refunds import RefundActivities, RefundLeg
 from gateways.payments.port import Outcome, PaymentGateway
 from store.engine import create_engine
 from store.refunds import Seen
-from tests.refunds.machinery import SEND_WINDOW, sandbox_gateway
+from tests.refunds.machinery import SEND_WINDOW, VAULT, sandbox_gateway
 
 PLACES = ("before_arm", "after_arm", "after_call", "after_write")
 
@@ -26,7 +26,7 @@ class StayingProtocol(RefundProtocol):
     """The protocol, except that it stays at one place for ever."""
 
     def __init__(self, engine: AsyncEngine, gateways: Mapping[str, PaymentGateway], place: str) -> None:
-        super().__init__(engine, gateways, send_window=SEND_WINDOW)
+        super().__init__(engine, gateways, VAULT, send_window=SEND_WINDOW)
         self._place = place
 
     async def _stay_at(self, place: str) -> None:
@@ -56,7 +56,7 @@ async def main(database_url: str, gateway_url: str, leg_id: str, place: str) -> 
     gateway = sandbox_gateway(gateway_url)
     gateways = {gateway.name: gateway}
     protocol = StayingProtocol(engine, gateways, place)
-    activities = RefundActivities(engine, gateways, send_window=SEND_WINDOW, protocol=protocol)
+    activities = RefundActivities(engine, gateways, VAULT, send_window=SEND_WINDOW, protocol=protocol)
     result = await ActivityEnvironment().run(activities.refund, RefundLeg(leg_id=leg_id))
     print(f"done {result.kind}", flush=True)
 

@@ -14,7 +14,7 @@ from gateways.payments.port import Outcome, PaymentGateway, PaymentSnapshot
 from gateways.payments.sandbox import SandboxGateway
 from store import refunds
 from store.refunds import Seen
-from tests.refunds.machinery import SEND_WINDOW, Machinery
+from tests.refunds.machinery import SEND_WINDOW, VAULT, Machinery
 from tests.refunds.world import World
 
 
@@ -51,7 +51,7 @@ async def test_what_look_up_and_guard_are_for(
     leg_id = await world.leg(paid, 3_000)
     world.gateway.fault(fault, paid.pg_tid)
     gateways = {"sandbox": gateway}
-    blind = Machinery(engine, gateways, protocol=protocol(engine, gateways, send_window=SEND_WINDOW))
+    blind = Machinery(engine, gateways, protocol=protocol(engine, gateways, VAULT, send_window=SEND_WINDOW))
     with pytest.raises(ApplicationError, match="did not carry"):
         await blind.refund(leg_id)
     await blind.refund(leg_id)

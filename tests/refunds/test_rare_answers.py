@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
@@ -62,10 +64,11 @@ async def test_an_error_that_passes_is_tried_again_with_a_new_key(
 ) -> None:
     paid = await world.paid()
     leg_id = await world.leg(paid, 3_000)
-    machinery = with_gateway(engine, OtherWords(gateway, NewKey("bank_closed")))
+    machinery = with_gateway(engine, OtherWords(gateway, NewKey("bank_closed", timedelta(seconds=7))))
     with pytest.raises(ApplicationError, match="bank_closed") as failure:
         await machinery.refund(leg_id)
     assert failure.value.type == FailureType.GATEWAY_DOWN
+    assert failure.value.next_retry_delay == timedelta(seconds=7)
     assert not (await world.newest(leg_id)).ever_unknown
     # Nothing was done, so nothing need settle.
     assert (await machinery.refund(leg_id)).kind is RefundKind.ACCEPTED

@@ -21,7 +21,7 @@ from domain.claims import (
     StepStatus,
 )
 from domain.orders import Fault, Means, PaymentStatus
-from store import by_hand, claims, refunds, turning_back
+from store import by_hand, claims, private, refunds, turning_back
 from store.fence import enter
 from store.refunds import Seen
 from store.tables import (
@@ -47,6 +47,7 @@ class Paid:
     order_no: str
     pg_tid: str
     amount: int
+    means: Means = Means.CARD
 
 
 class World:
@@ -56,7 +57,7 @@ class World:
         self._engine = engine
         self.gateway = caller
 
-    async def paid(self, amount: int = 10_000, *, known: bool = True) -> Paid:
+    async def paid(self, amount: int = 10_000, *, known: bool = True, means: Means = Means.CARD) -> Paid:
         """An order paid with `amount`; not `known`: the gateway never heard of the payment."""
         order_no = f"20230808O{next(_numbers):06}"
         pg_tid = self.gateway.new_payment(amount) if known else "tid-unknown"
@@ -76,7 +77,7 @@ class World:
                     order_no=order_no,
                     payment_no="1",
                     position=1,
-                    means=Means.CARD,
+                    means=means,
                     amount=amount,
                     status=PaymentStatus.PAID,
                     gateway="sandbox",
@@ -84,12 +85,24 @@ class World:
                     partial_cancel=True,
                 )
             )
-        return Paid(order_no, pg_tid, amount)
+        return Paid(order_no, pg_tid, amount, means)
 
-    async def leg(self, paid: Paid, amount: int, *, decided: bool = False, gateway: str = "sandbox") -> str:
-        """A claim with one leg of `amount`; answers the leg's number. `decided`: past its pivot already."""
+    async def leg(
+        self,
+        paid: Paid,
+        amount: int,
+        *,
+        decided: bool = False,
+        gateway: str = "sandbox",
+        sealed: bytes | None = None,
+    ) -> str:
+        """A claim with one leg of `amount`; answers the leg's number. `decided`: past its pivot already.
+
+        `sealed`: the private parts that came with its request.
+        """
         claim_no = f"20230808C{next(_numbers):06}"
         async with self._engine.begin() as conn:
+            private_id = None if sealed is None else await private.keep(conn, sealed)
             await conn.execute(
                 insert(claims_table).values(
                     claim_no=claim_no,
@@ -106,6 +119,7 @@ class World:
                     extra=0,
                     status=ClaimStatus.ACCEPTED,
                     decided=decided,
+                    private_id=private_id,
                 )
             )
             await conn.execute(
@@ -123,7 +137,7 @@ class World:
                     order_no=paid.order_no,
                     position=1,
                     payment_no="1",
-                    means=Means.CARD,
+                    means=paid.means,
                     external=True,
                     gateway=gateway,
                     gateway_ref=paid.pg_tid,
@@ -224,6 +238,14 @@ class World:
     async def events(self, leg_id: str) -> list[str]:
         found = select(claim_events).where(claim_events.c.claim_no == claim_of(leg_id))
         return [row.event for row in await self._rows(found.order_by(claim_events.c.event_id))]
+
+    async def everything(self) -> str:
+        """Every row of every table, as text."""
+        tables = await self._rows(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+        told = []
+        for (name,) in tables:
+            told += [str(tuple(row)) for row in await self._rows(text(f"SELECT t::text FROM {name} AS t"))]  # noqa: S608
+        return "\n".join(told)
 
     async def _rows(self, query: Any) -> list[Row[Any]]:
         async with self._engine.connect() as conn:

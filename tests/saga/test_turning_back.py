@@ -22,7 +22,7 @@ from activities.settlement import CREDITS, Settle
 from domain.claims import Step
 from domain.orders import Means, Order
 from domain.refusals import Refusal
-from tests.refunds.machinery import HeldProtocol
+from tests.refunds.machinery import VAULT, HeldProtocol
 from tests.support.holding import Holder, When, holding
 from tests.support.house import House
 from tests.support.orders import basket_coupon, group, line, order, payment
@@ -314,7 +314,7 @@ class Lost:
     def __init__(self, house: House, leg_id: str, place: str) -> None:
         self.protocol = HeldProtocol(house.engine, bootstrap.gateways(house.settings), place)
         self._activities = RefundActivities(
-            house.engine, {}, send_window=timedelta(seconds=3), heartbeat=0.05, protocol=self.protocol
+            house.engine, {}, VAULT, send_window=timedelta(seconds=3), heartbeat=0.05, protocol=self.protocol
         )
         self._running = asyncio.create_task(run(self._activities.refund, RefundLeg(leg_id=leg_id)))
 

@@ -17,6 +17,7 @@ from activities.parking import ParkingActivities
 from activities.refunds import RefundActivities
 from activities.settlement import SettlementActivities
 from gateways.notices.texts import NoticeTexts
+from store.private import Vault
 from tests.support.house import House
 
 
@@ -40,6 +41,7 @@ class Steps:
             RefundActivities(
                 house.engine,
                 bootstrap.gateways(house.settings),
+                Vault(house.settings.service_secret.get_secret_value()),
                 send_window=timedelta(seconds=house.settings.gateway_send_window),
             ),
         )

@@ -1,0 +1,241 @@
+"""Toss Payments behind the port. Its address, its keys and its words; what they mean is in `codes`."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from urllib.parse import quote
+
+import httpx
+from pydantic import SecretStr, ValidationError
+
+from domain.orders import Means
+from gateways.payments.http import OneShot
+from gateways.payments.matching import find_our_charge, find_ours
+from gateways.payments.port import (
+    Absent,
+    BadWebhook,
+    Capabilities,
+    ChargeCommand,
+    ChargeOutcome,
+    ChargeRecord,
+    Done,
+    Found,
+    Misconfigured,
+    NeedsAccount,
+    NoSuchPayment,
+    Outcome,
+    PaymentSnapshot,
+    Pending,
+    RefundCommand,
+    Rejected,
+    Undetermined,
+    Unknown,
+    WebhookHint,
+)
+from gateways.payments.toss import webhooks
+from gateways.payments.toss.banks import receive_account
+from gateways.payments.toss.bodies import ENDED_UNPAID, PAID, ErrorBody, PaymentBody, major
+from gateways.payments.toss.codes import PAYMENT_UNKNOWN, classify, classify_charge
+
+ORDER_ID = re.compile(r"[A-Za-z0-9_=-]{6,64}")
+"""What Toss takes for an order's number."""
+
+ORDER_NAME = "추가 결제"
+"""What a customer's card statement calls a charge."""
+
+
+class TossGateway:
+    """One Toss merchant. `base_url` without a trailing slash; time-outs in seconds.
+
+    `secret_key` goes into the header of each request and nowhere else. `peers`: where webhooks may come from; empty:
+    from anywhere.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        name: str = "toss",
+        secret_key: SecretStr,
+        connect_timeout: float,
+        read_timeout: float,
+        settling: timedelta,
+        key_life: timedelta,
+        peers: Collection[webhooks.Network] = (),
+    ) -> None:
+        self.name = name
+        self.capabilities = Capabilities(settling=settling, key_life=key_life, charges=True)
+        self._peers = tuple(peers)
+        credentials = base64.b64encode(f"{secret_key.get_secret_value()}:".encode()).decode()
+        self._http = OneShot(
+            base_url,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            headers={"Authorization": f"Basic {credentials}"},
+        )
+
+    async def refund(self, command: RefundCommand) -> Outcome:
+        """Our reference is the reason of the cancel. Answered by the whole payment, in which our cancel must be."""
+        body: dict[str, object] = {
+            "cancelReason": command.reference,
+            "cancelAmount": major(command.amount, command.currency),
+            "refundableAmount": major(command.guard, command.currency),
+            "currency": command.currency,
+        }
+        if command.tax_free is not None:
+            body["taxFreeAmount"] = major(command.tax_free, command.currency)
+        if command.means is Means.VIRTUAL_ACCOUNT:
+            if command.account is None:
+                return NeedsAccount("account_missing")
+            account = receive_account(command.account)
+            if account is None:
+                return NeedsAccount("account_malformed")
+            body["refundReceiveAccount"] = account
+        path = f"/v1/payments/{_in_path(command.payment_ref)}/cancel"
+        response = await self._http.send(path, body, {"Idempotency-Key": command.key})
+        if not isinstance(response, httpx.Response):
+            return response
+        if response.status_code == httpx.codes.OK:
+            return _refunded(response, command)
+        return classify(error_code(response), response.status_code)
+
+    async def charge(self, command: ChargeCommand) -> ChargeOutcome:
+        """The token is ``<billing key>:<customer key>``; Toss wants both, and a pair that doesn't fit is refused.
+
+        Our reference is the order's number. Only cards, in KRW: Toss has no billing keys for anything else of ours.
+        """
+        if command.means is not Means.CARD:
+            return Misconfigured("means_unsupported")
+        if command.currency != "KRW":
+            return Misconfigured("currency_unsupported")
+        if ORDER_ID.fullmatch(command.reference) is None:
+            return Misconfigured("reference_unfit")
+        billing_key, _, customer_key = command.token.partition(":")
+        if not billing_key or not customer_key:
+            return Rejected("token_malformed")
+        body = {
+            "customerKey": customer_key,
+            "amount": command.amount,
+            "orderId": command.reference,
+            "orderName": ORDER_NAME,
+        }
+        path = f"/v1/billing/{_in_path(billing_key)}"
+        response = await self._http.send(path, body, {"Idempotency-Key": command.key})
+        if not isinstance(response, httpx.Response):
+            return response
+        if response.status_code == httpx.codes.OK:
+            return _taken(response, command)
+        return classify_charge(error_code(response), response.status_code)
+
+    async def list_charges(self, reference: str) -> tuple[ChargeRecord, ...] | Undetermined:
+        """At most one: an order's number is good for one payment."""
+        match await self._read(f"/v1/payments/orders/{_in_path(reference)}"):
+            case NoSuchPayment():
+                return ()
+            case Undetermined() as undetermined:
+                return undetermined
+            case PaymentBody() as payment:
+                return _charges(payment, reference)
+
+    async def find_charge(self, reference: str, amount: int) -> Found | Absent | Undetermined:
+        listed = await self.list_charges(reference)
+        return listed if isinstance(listed, Undetermined) else find_our_charge(listed, amount)
+
+    async def read(self, payment_ref: str) -> PaymentSnapshot | NoSuchPayment | Undetermined:
+        match await self._read(f"/v1/payments/{_in_path(payment_ref)}"):
+            case PaymentBody() as payment if payment.paymentKey != payment_ref:
+                return Undetermined("answer_of_another_payment")
+            case PaymentBody() as payment:
+                try:
+                    return payment.snapshot()
+                except ValueError:
+                    return Undetermined("unreadable_answer")
+            case other:
+                return other
+
+    async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:
+        match await self.read(payment_ref):
+            case PaymentSnapshot() as payment:
+                return find_ours(payment, reference, amount)
+            case NoSuchPayment():
+                return Absent()
+            case Undetermined() as undetermined:
+                return undetermined
+
+    def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
+        return webhooks.parse(raw, headers, peer, self._peers)
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def _read(self, path: str) -> PaymentBody | NoSuchPayment | Undetermined:
+        response = await self._http.ask(path)
+        if isinstance(response, Undetermined):
+            return response
+        if response.status_code != httpx.codes.OK:
+            code = error_code(response)
+            if response.status_code == httpx.codes.NOT_FOUND and code == PAYMENT_UNKNOWN:
+                return NoSuchPayment()
+            return Undetermined(code or f"http_{response.status_code}")
+        try:
+            return PaymentBody.model_validate_json(response.content)
+        except ValidationError:
+            return Undetermined("unreadable_answer")
+
+
+def error_code(response: httpx.Response) -> str | None:
+    """Toss's code in an error answer; None when it isn't Toss's kind of answer."""
+    try:
+        return ErrorBody.model_validate_json(response.content).code
+    except ValidationError:
+        return None
+
+
+def _in_path(part: str) -> str:
+    return quote(part, safe="")
+
+
+def _refunded(response: httpx.Response, command: RefundCommand) -> Outcome:
+    """A 200 counts only when the payment in it has this very refund. It may be a replay of an older answer."""
+    try:
+        payment = PaymentBody.model_validate_json(response.content)
+        snapshot = payment.snapshot()
+    except ValueError:
+        return Unknown("unreadable_answer", answered=True)
+    if (payment.paymentKey, payment.currency) != (command.payment_ref, command.currency):
+        return Unknown("answer_of_another_refund", answered=True)
+    match find_ours(snapshot, command.reference, command.amount):
+        case Found(ref, pending):
+            return Pending(ref) if pending else Done(ref)
+        case _:
+            return Unknown("answer_of_another_refund", answered=True)
+
+
+def _taken(response: httpx.Response, command: ChargeCommand) -> ChargeOutcome:
+    """A 200 counts only when it tells of this very charge, and that it is done."""
+    try:
+        payment = PaymentBody.model_validate_json(response.content)
+        told = (payment.orderId, payment.amount, payment.currency, payment.status)
+    except ValueError:
+        return Unknown("unreadable_answer", answered=True)
+    if told != (command.reference, command.amount, command.currency, "DONE"):
+        return Unknown("answer_of_another_charge", answered=True)
+    return Done(payment.paymentKey)
+
+
+def _charges(payment: PaymentBody, reference: str) -> tuple[ChargeRecord, ...] | Undetermined:
+    """The payment as a charge, whatever was given back of it since; none when no money came in and none will."""
+    try:
+        amount = payment.amount
+    except ValueError:
+        return Undetermined("unreadable_answer")
+    if (payment.orderId, payment.currency) != (reference, "KRW"):
+        return Undetermined("answer_of_another_charge")
+    if payment.status in ENDED_UNPAID:
+        return ()
+    if payment.status not in PAID:
+        return Undetermined("charge_not_ended")
+    return (ChargeRecord(payment.paymentKey, amount),)
