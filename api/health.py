@@ -84,7 +84,8 @@ class HealthCheck:
         return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > since for poller in described.pollers)
 
     async def _gateway(self, gateway: PaymentGateway) -> bool:
-        return not isinstance(await gateway.read(_NO_PAYMENT), Undetermined)
+        answer = await gateway.read(_NO_PAYMENT)
+        return not isinstance(answer, Undetermined) or answer.answered
 
 
 @router.get(

@@ -117,7 +117,8 @@ class KakaoPayGateway:
         if isinstance(response, Undetermined):
             return response
         if response.status_code != httpx.codes.OK:
-            return Undetermined(error_code(response.content) or f"http_{response.status_code}")
+            code = error_code(response.content)
+            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
         return shown(response.content, payment_ref)
 
     async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:

@@ -195,9 +195,13 @@ class NoSuchPayment:
 
 @dataclass(frozen=True, slots=True)
 class Undetermined:
-    """The read gave no answer that anything can be concluded from."""
+    """The read gave no answer that anything can be concluded from.
+
+    `answered`: the gateway said so itself, with a code of its own. It is no less undetermined for that, but not down.
+    """
 
     code: str
+    answered: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,9 @@ class PortOneGateway:
             return response
         if response.status_code != httpx.codes.OK:
             code = error_code(response.content)
-            return NoSuchPayment() if code == PAYMENT_UNKNOWN else Undetermined(code or f"http_{response.status_code}")
+            if code == PAYMENT_UNKNOWN:
+                return NoSuchPayment()
+            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
         try:
             payment = PaymentBody.model_validate_json(response.content)
         except ValidationError:

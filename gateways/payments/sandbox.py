@@ -139,7 +139,9 @@ class SandboxGateway:
             return response
         if response.status_code != httpx.codes.OK:
             code = error_code(response)
-            return NoSuchPayment() if code == PAYMENT_UNKNOWN else Undetermined(code or f"http_{response.status_code}")
+            if code == PAYMENT_UNKNOWN:
+                return NoSuchPayment()
+            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
         try:
             return _PaymentBody.model_validate_json(response.content).snapshot()
         except ValidationError:

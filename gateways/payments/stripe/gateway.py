@@ -329,7 +329,9 @@ def _not_there(answer: ErrorAnswer | NotSent | Unknown) -> NoSuchPayment | Undet
 
 
 def _undetermined(answer: ErrorAnswer | NotSent | Unknown) -> Undetermined:
-    return Undetermined(answer.label if isinstance(answer, ErrorAnswer) else answer.code)
+    if isinstance(answer, ErrorAnswer):
+        return Undetermined(answer.label, answered=(answer.kind or answer.code) is not None)
+    return Undetermined(answer.code)
 
 
 def _is_charge(payment_ref: str) -> bool:

@@ -179,7 +179,7 @@ class TossGateway:
             code = error_code(response)
             if response.status_code == httpx.codes.NOT_FOUND and code == PAYMENT_UNKNOWN:
                 return NoSuchPayment()
-            return Undetermined(code or f"http_{response.status_code}")
+            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
         try:
             return PaymentBody.model_validate_json(response.content)
         except ValidationError:
