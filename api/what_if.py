@@ -13,7 +13,7 @@ from api.schemas.storefront import QuoteView, WhyNot
 from api.ways import ways_to_pay
 from domain.claims import Actor
 from domain.costs import Selection
-from domain.eligibility import check_cancel
+from domain.eligibility import check_cancel, has_price
 from domain.orders import OrderState
 from domain.policy import Policy
 from domain.pricing import price
@@ -37,7 +37,7 @@ async def what_if(
     aren't there, a partial cancel that the payments or a coupon forbid.
     """
     reason = policy.reason(reason_code)
-    if not _has_price(state, selection):
+    if not has_price(state, selection):
         check_cancel(state, selection, actor, policy)
     why_not = _refusal(policy, state, selection, reason_code, actor)
     costs = price(state, selection, reason.fault, at, policy)
@@ -45,19 +45,6 @@ async def what_if(
     return quote_view(
         state, costs, policy, ways, language, why_not=_told(why_not, language) if why_not is not None else None
     )
-
-
-def _has_price(state: OrderState, selection: tuple[Selection, ...]) -> bool:
-    """Whether there are such units, and somebody can tell what was paid for them: unpaid orders only have one whole."""
-    wanted = {one.line_no: one.quantity for one in selection}
-    lines = [line for line_no in wanted if (line := state.order.line(line_no))]
-    goods = [line for line in state.order.lines if not line.gift]
-    if len(lines) < len(selection) or all(line.gift for line in lines):
-        return False
-    if any(wanted[line.line_no] > state.units_left(line) for line in lines):
-        return False
-    unpaid = any(payment.waiting for payment in state.order.payments)
-    return not unpaid or all(wanted.get(line.line_no, 0) == state.units_left(line) for line in goods)
 
 
 def _refusal(

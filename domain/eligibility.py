@@ -193,6 +193,22 @@ def check_payable(costs: Costs, *, payment: int | None, quoted: bool, account: b
         raise Refusal(Code.PAYMENT_NEEDED, "payment.account")
 
 
+def has_price(state: OrderState, selection: Sequence[Selection]) -> bool:
+    """Whether the selection names goods and units that are there, so that it can be priced, whoever may cancel it.
+
+    Nobody can tell what was paid for a part of an unpaid order: that only has a price as a whole.
+    """
+    wanted = {one.line_no: one.quantity for one in selection}
+    lines = [line for line_no in wanted if (line := state.order.line(line_no))]
+    if len(lines) < len(selection) or all(line.gift for line in lines):
+        return False
+    if any(wanted[line.line_no] > state.units_left(line) for line in lines):
+        return False
+    goods = [line for line in state.order.lines if not line.gift]
+    unpaid = any(payment.waiting for payment in state.order.payments)
+    return not unpaid or all(wanted.get(line.line_no, 0) == state.units_left(line) for line in goods)
+
+
 def only_whole(state: OrderState) -> bool:
     """Whether a payment can't be refunded in part, so that the order can only be cancelled whole."""
     return any(not payment.partial_cancel for payment in state.order.payments)
