@@ -20,12 +20,9 @@ from domain.claims import ChargeState, ClaimStatus, Direction, Step, StepStatus
 from domain.orders import Means, PaymentStatus
 from store import claims, private, stored_means
 from store.fence import ClaimHead
-from store.private import Vault
+from store.private import TOKEN_PART, Vault
 from store.tables import claim_events, credit_movements, extra_payments, members, order_payments, orders
 from store.tables import claims as claims_table
-
-TOKEN_PART = "payment_token"
-"""The name that a request's private parts have its token under."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ NUMBER_PART = "account_no"
 HOLDER_PART = "account_holder"
 """Under what a request's refund account is kept among its private parts: all three or none."""
 
+TOKEN_PART = "payment_token"
+"""Under what the token is kept that its extra payment is charged with."""
+
 _NONCE = 12
 
 

@@ -26,6 +26,7 @@ from api.schemas.fields import FreeText, LineNo, Name, Number, Password, Quantit
 from domain.claims import Actor
 from domain.orders import LineStatus, Means, Promotion, SaleMethod, SaleStatus
 from domain.policy import Returning
+from store.private import BANK_PART, HOLDER_PART, NUMBER_PART, TOKEN_PART
 
 MOST_LINES = 2000
 
@@ -128,10 +129,10 @@ class CancelAsked(QuoteAsked, StrictlyAsked):
         """What is encrypted before it is kept, by its plain name."""
         parts = {
             "free_text": self.free_text,
-            "bank_code": self.bank_code,
-            "account_no": self.account_no,
-            "account_holder": self.account_holder,
-            "payment_token": self.extra_payment.token if self.extra_payment else None,
+            BANK_PART: self.bank_code,
+            NUMBER_PART: self.account_no,
+            HOLDER_PART: self.account_holder,
+            TOKEN_PART: self.extra_payment.token if self.extra_payment else None,
         }
         return {name: value for name, value in parts.items() if value}
 

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.claims import CANCEL_STEPS, Actor, ClaimKind, ClaimStatus, Direction, StepStatus
 from domain.orders import Fault, Means, PaymentStatus
 from store import charges, claims, private, stored_means, turning_back
-from store.charges import TOKEN_PART, Charge, ChargeSuspect
+from store.charges import Charge, ChargeSuspect
 from store.fence import enter
-from store.private import Vault
+from store.private import TOKEN_PART, Vault
 from store.stored_means import FedMeans, ShownMeans
 from store.tables import (
     claim_events,

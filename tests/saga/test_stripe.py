@@ -13,8 +13,7 @@ from temporalio.client import Client
 from domain.orders import Means
 from policies import reading
 from store import private
-from store.charges import TOKEN_PART
-from store.private import Vault
+from store.private import TOKEN_PART, Vault
 from tests.support.extra import EXTRA, asked_with_extra, cheap_piece
 from tests.support.house import House, open_house
 from tests.support.orders import line, order, payment

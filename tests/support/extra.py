@@ -14,9 +14,8 @@ from domain.extra_offers import ExtraOffer
 from domain.orders import Means, Order
 from domain.quotes import fingerprint
 from store import private
-from store.charges import TOKEN_PART
 from store.orders import load_state
-from store.private import Vault
+from store.private import TOKEN_PART, Vault
 from tests.support.house import House
 from tests.support.orders import Story, group, line, order
 
