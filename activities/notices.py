@@ -72,8 +72,8 @@ class NoticePlanner:
     ) -> None:
         self._texts = texts
         self._channels = {
-            event: [channel for channel in channels if channel is Channel.INBOX or channel in senders]
-            for event, channels in policy.notices.items()
+            event: [channel for channel in policy.told_by(event) if channel is Channel.INBOX or channel in senders]
+            for event in NoticeEvent
         }
 
     async def plan(self, conn: Connection, claim_no: str, event: NoticeEvent) -> list[str]:
@@ -92,7 +92,7 @@ class NoticePlanner:
             return []
         facts = replace(facts, language=spoken(facts.language))
         return await notices.plan(
-            conn, facts, told, [self._draft(channel, told, facts) for channel in self._channels.get(told, ())]
+            conn, facts, told, [self._draft(channel, told, facts) for channel in self._channels[told]]
         )
 
     async def unsent(self, conn: Connection, claim_no: str) -> list[str]:

@@ -90,7 +90,7 @@ def _show(found: Policy) -> None:
     heading("Notices")
     table(
         ("Event", "Told by"),
-        [(event.value, ", ".join(found.notices.get(event, ())) or "nothing") for event in NoticeEvent],
+        [(event.value, ", ".join(found.told_by(event)) or "nothing") for event in NoticeEvent],
     )
 
 

@@ -86,6 +86,10 @@ class LegState(StrEnum):
     VOID = "VOID"
 
 
+FAILED_LATER = "failed_later"
+"""The code of a leg that is refused because its refund had succeeded and failed later."""
+
+
 class ChargeState(StrEnum):
     """An extra payment: planned, sent with an outcome not known yet, taken, refused for good, or void (undone)."""
 
@@ -144,10 +148,14 @@ class Action(StrEnum):
 
 
 class NoticeEvent(StrEnum):
-    """What a customer is told about. ACCEPTED: the refund was accepted but money arrives later."""
+    """What a customer is told about. ACCEPTED: the refund was accepted but money arrives later.
+
+    REFUND_FAILED corrects what was told before: money that was given back has not arrived.
+    """
 
     ACCEPTED = "refund_accepted"
     COMPLETED = "completed"
+    REFUND_FAILED = "refund_failed"
     REJECTED = "rejected"
     OPTION_CHANGED = "option_changed"
 

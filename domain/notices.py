@@ -30,11 +30,12 @@ class Goods:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """What goes back to one payment, and how far it has come."""
+    """What goes back to one payment, and how far it has come. `failed_later`: it was there, and then it was not."""
 
     means: Means
     amount: int
     state: LegState
+    failed_later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class NoticeFacts:
     """Everything that the texts of one claim name.
 
     `goods` are its first lines, `goods_count` counts all. `refund` is what goes back in total. `has_email` and
-    `has_phone` tell whether there is an address; the address itself is read only when something is sent to it.
+    `has_phone` tell whether there is an address; the address itself is read only when something is sent to it. In each
+    `round` an event is told once.
     """
 
     claim_no: str
@@ -60,6 +62,12 @@ class NoticeFacts:
     legs: tuple[Leg, ...]
     has_email: bool
     has_phone: bool
+    round: int = 1
+
+    @property
+    def failed(self) -> tuple[Leg, ...]:
+        """What was given back and has not arrived."""
+        return tuple(leg for leg in self.legs if leg.failed_later)
 
     @property
     def settled(self) -> bool:
@@ -81,7 +89,7 @@ def true_event(asked: NoticeEvent, facts: NoticeFacts) -> NoticeEvent | None:
     """Which event may be told when `asked` is to be told: itself, a more careful one, or None when nothing is true.
 
     A completed cancel of which a refund is still pending is told as accepted; a rejected one is told only once it is
-    undone and nothing was given back.
+    undone and nothing was given back; that a refund failed, while it is not given back anew.
     """
     undone = facts.direction is Direction.UNDOING
     if asked is NoticeEvent.REJECTED:
@@ -90,6 +98,8 @@ def true_event(asked: NoticeEvent, facts: NoticeFacts) -> NoticeEvent | None:
         return None
     if facts.kind is ClaimKind.OPTION_CHANGE:
         return asked if asked is NoticeEvent.OPTION_CHANGED else None
+    if asked is NoticeEvent.REFUND_FAILED:
+        return asked if facts.failed else None
     if asked is NoticeEvent.COMPLETED and facts.settled:
         return asked
     if asked in (NoticeEvent.COMPLETED, NoticeEvent.ACCEPTED) and facts.pending:

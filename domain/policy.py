@@ -245,7 +245,7 @@ class ExtraPaymentPolicy(PolicyPart):
 class Policy(PolicyPart):
     """All rules of a shop under one `version`; the same version always has the same content.
 
-    `notices`: the channels by which each event is told; an event that isn't listed is not told.
+    `notices`: the channels by which each event is told; see `told_by`.
     """
 
     version: Slug
@@ -284,6 +284,15 @@ class Policy(PolicyPart):
 
     def may(self, actor: Actor, button: Button, status: LineStatus) -> bool:
         return actor in self._buttons.get((status, button), frozenset())
+
+    def told_by(self, event: NoticeEvent) -> tuple[Channel, ...]:
+        """The channels by which an event is told; none: it is not told.
+
+        An event that isn't listed is not told. But who was told that money came back learns by the same channels that
+        it did not, unless the shop lists others, or none.
+        """
+        otherwise = self.notices.get(NoticeEvent.COMPLETED, ()) if event is NoticeEvent.REFUND_FAILED else ()
+        return tuple(self.notices.get(event, otherwise))
 
     def reason(self, code: str, actor: Actor | None = None) -> Reason:
         """The reason with this code; raises BAD_VALUE when the shop has none, or keeps it from `actor`."""

@@ -239,11 +239,17 @@ async def restate(conn: AsyncConnection, claim_no: str) -> ClaimStatus:
 _CLAIM_NO = bindparam("of_claim", type_=Text)
 
 
+def _failed_notice(claim_no: str | BindParameter[str]) -> ColumnElement[bool]:
+    return and_(
+        notices.c.claim_no == claim_no, notices.c.state == NoticeState.FAILED, notices.c.round == claims.c.round
+    )
+
+
 def _restate() -> Update:
     parked = exists().where(parkings.c.claim_no == _CLAIM_NO, parkings.c.closed_at.is_(None))
     pending = exists().where(refund_legs.c.claim_no == _CLAIM_NO, refund_legs.c.state == LegState.PENDING)
     unanswered = exists().where(refund_attempts.c.claim_no == _CLAIM_NO, refund_attempts.c.state == AttemptState.SENT)
-    notice_failed = exists().where(notices.c.claim_no == _CLAIM_NO, notices.c.state == NoticeState.FAILED)
+    notice_failed = exists().where(_failed_notice(_CLAIM_NO))
     closed = claims.c.closed_at.is_not(None)
     undoing = claims.c.direction == Direction.UNDOING
     status = case(
@@ -355,7 +361,8 @@ async def is_over(conn: AsyncConnection, claim_no: str) -> bool:
 
 
 async def notice_failed(conn: AsyncConnection, claim_no: str) -> bool:
-    asked = select(exists().where(notices.c.claim_no == claim_no, notices.c.state == NoticeState.FAILED))
+    """Whether the customer could not be told something, in the claim's present round."""
+    asked = select(exists(select(claims.c.claim_no).where(claims.c.claim_no == claim_no, _failed_notice(claim_no))))
     return bool((await conn.execute(asked)).scalar_one())
 
 

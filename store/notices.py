@@ -1,4 +1,6 @@
-"""Notices: what a customer was told or is to be told, one row per claim, event and channel, never a second.
+"""Notices: what a customer was told or is to be told, one row per claim, event, channel and round, never a second.
+
+A claim's round rises when it is reopened (`store.reopening`), so that its end is told again.
 
 A row keeps the text as it was told and no address: that is read when it is sent. `code` is the last thing that a try
 taught, so that the next one knows whether it must reckon with an earlier one having arrived:
@@ -6,6 +8,7 @@ taught, so that the next one knows whether it must reckon with an earlier one ha
 - none: never tried;
 - ``sending``: a try began; while it stands, nothing more is known of it;
 - ``unknown``: a try ended without an answer that tells;
+- ``overtaken``: it was no longer true before it was sent, and is skipped; if it was sent after all, it is marked so;
 - anything else: why the last try did not send, or why the row is skipped or failed.
 
 Every change of state is told in the claim's timeline in the same statement.
@@ -13,7 +16,7 @@ Every change of state is told in the claim's timeline in the same statement.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +25,14 @@ from sqlalchemy import (
     Select,
     String,
     Text,
+    and_,
     bindparam,
     case,
     column,
+    exists,
     func,
     literal,
+    or_,
     select,
     update,
 )
@@ -34,13 +40,14 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from domain.claims import Channel, ClaimKind, Direction, LegState, NoticeEvent, NoticeState, Step
+from domain.claims import FAILED_LATER, Channel, ClaimKind, Direction, LegState, NoticeEvent, NoticeState, Step
 from domain.notices import Goods, Leg, NoticeFacts
 from domain.orders import Means
 from store.tables import claim_events, claim_lines, claims, items, members, notices, order_lines, orders, refund_legs
 
 SENDING = "sending"
 UNKNOWN = "unknown"
+OVERTAKEN = "overtaken"
 
 _GOODS_NAMED = 20
 """A text lists this many lines; of the others it tells how many there are."""
@@ -87,8 +94,10 @@ class Ended:
     code: str | None
 
 
-def notice_id(claim_no: str, event: NoticeEvent, channel: Channel) -> str:
-    return f"{claim_no}-{event.value}-{channel.value}"
+def notice_id(claim_no: str, event: NoticeEvent, channel: Channel, round_no: int = 1) -> str:
+    """Its last part is the channel. The first round has no number: these ids are older than rounds."""
+    told = event.value if round_no == 1 else f"{event.value}-{round_no}"
+    return f"{claim_no}-{told}-{channel.value}"
 
 
 async def facts(conn: AsyncConnection, claim_no: str) -> NoticeFacts | None:
@@ -109,10 +118,16 @@ async def facts(conn: AsyncConnection, claim_no: str) -> NoticeFacts | None:
         opened_at=row.opened_at,
         goods=tuple(Goods(**line) for line in row.goods or ()),
         goods_count=row.goods_count,
-        legs=tuple(Leg(Means(leg["means"]), leg["amount"], LegState(leg["state"])) for leg in row.legs or ()),
+        legs=tuple(_leg(leg) for leg in row.legs or ()),
         has_email=row.has_email,
         has_phone=row.has_phone,
+        round=row.round,
     )
+
+
+def _leg(told: Mapping[str, Any]) -> Leg:
+    state = LegState(told["state"])
+    return Leg(Means(told["means"]), told["amount"], state, state is LegState.REFUSED and told["code"] == FAILED_LATER)
 
 
 async def plan(conn: AsyncConnection, told: NoticeFacts, event: NoticeEvent, drafts: Sequence[Draft]) -> list[str]:
@@ -124,7 +139,7 @@ async def plan(conn: AsyncConnection, told: NoticeFacts, event: NoticeEvent, dra
         return []
     given = [
         {
-            "notice_id": notice_id(told.claim_no, event, draft.channel),
+            "notice_id": notice_id(told.claim_no, event, draft.channel, told.round),
             "claim_no": told.claim_no,
             "order_no": told.order_no,
             "member_no": told.member_no,
@@ -135,6 +150,7 @@ async def plan(conn: AsyncConnection, told: NoticeFacts, event: NoticeEvent, dra
             "body": draft.body,
             "state": draft.state,
             "code": draft.code,
+            "round": told.round,
         }
         for draft in drafts
     ]
@@ -143,7 +159,7 @@ async def plan(conn: AsyncConnection, told: NoticeFacts, event: NoticeEvent, dra
         rows = (
             await conn.execute(
                 select(notices.c.notice_id, notices.c.state).where(
-                    notices.c.claim_no == told.claim_no, notices.c.event == event
+                    notices.c.claim_no == told.claim_no, notices.c.event == event, notices.c.round == told.round
                 )
             )
         ).all()
@@ -227,6 +243,20 @@ async def unsent(conn: AsyncConnection, claim_no: str) -> list[str]:
     return sorted((await conn.execute(found)).scalars())
 
 
+async def money_told(conn: AsyncConnection, claim_no: str) -> bool:
+    """Whether the claim's customer was told of money, or is to be told."""
+    asked = select(exists().where(notices.c.claim_no == claim_no, notices.c.event.in_(_OF_MONEY)))
+    return bool((await conn.execute(asked)).scalar_one())
+
+
+async def overtake(conn: AsyncConnection, claim_no: str) -> None:
+    """Skip what was to be told of the claim's money and was not sent yet: it is no longer true."""
+    await conn.execute(_OVERTAKE, {"of_claim": claim_no})
+
+
+_OF_MONEY = (NoticeEvent.ACCEPTED, NoticeEvent.COMPLETED)
+
+
 async def _end(
     conn: AsyncConnection,
     ending: Select[Any],
@@ -259,12 +289,19 @@ def _tell(changed: Any, *which: Any) -> Select[Any]:
 
 
 def _ending(code: ColumnElement[str]) -> Select[Any]:
-    """Ends a notice that is still to be sent, and tells it."""
+    """Ends a notice that is still to be sent, or was overtaken while it was being sent, and tells it."""
+    state = bindparam("new_state", type_=Text)
+    sent_after_all = and_(
+        notices.c.state == NoticeState.SKIPPED, notices.c.code == OVERTAKEN, state == NoticeState.SENT.value
+    )
     ended = (
         update(notices)
-        .where(notices.c.notice_id == bindparam("of_notice", type_=Text), notices.c.state == NoticeState.PLANNED)
+        .where(
+            notices.c.notice_id == bindparam("of_notice", type_=Text),
+            or_(notices.c.state == NoticeState.PLANNED, sent_after_all),
+        )
         .values(
-            state=bindparam("new_state", type_=Text),
+            state=state,
             reference=bindparam("new_reference", type_=Text),
             code=code,
             moved_at=func.clock_timestamp(),
@@ -277,6 +314,21 @@ def _ending(code: ColumnElement[str]) -> Select[Any]:
 
 _MARK = _ending(bindparam("new_code", type_=Text))
 _GIVE_UP = _ending(func.coalesce(notices.c.code, bindparam("new_code", type_=Text)))
+
+
+def _overtake() -> Select[Any]:
+    overtaken = (
+        update(notices)
+        .where(
+            notices.c.claim_no == bindparam("of_claim", type_=Text),
+            notices.c.state == NoticeState.PLANNED,
+            notices.c.event.in_(_OF_MONEY),
+        )
+        .values(state=NoticeState.SKIPPED, code=OVERTAKEN, moved_at=func.clock_timestamp())
+        .returning(*notices.c)
+        .cte("overtaken")
+    )
+    return _tell(overtaken)
 
 
 def _facts() -> Select[Any]:
@@ -309,7 +361,8 @@ def _facts() -> Select[Any]:
         *("price", named.c.price, "new_variant_name", named.c.new_variant_name),
     )
     leg = func.jsonb_build_object(
-        *("means", refund_legs.c.means, "amount", refund_legs.c.amount, "state", refund_legs.c.state)
+        *("means", refund_legs.c.means, "amount", refund_legs.c.amount),
+        *("state", refund_legs.c.state, "code", refund_legs.c.code),
     )
     return (
         select(
@@ -322,6 +375,7 @@ def _facts() -> Select[Any]:
             claims.c.currency,
             claims.c.refund,
             claims.c.opened_at,
+            claims.c.round,
             select(func.jsonb_agg(aggregate_order_by(line, named.c.line_no))).scalar_subquery().label("goods"),
             select(func.count())
             .select_from(claim_lines)
@@ -358,6 +412,7 @@ def _plan() -> Select[Any]:
         "body",
         "state",
         "code",
+        "round",
     )
     given = (
         func.jsonb_to_recordset(bindparam("given", type_=JSONB))
@@ -376,3 +431,4 @@ def _plan() -> Select[Any]:
 
 _FACTS = _facts()
 _PLAN = _plan()
+_OVERTAKE = _overtake()

@@ -77,6 +77,9 @@ class NoticeTexts:
             "goods_unlisted": facts.goods_count - len(facts.goods),
             "refund": money(facts.refund),
             "money_back": facts.refund > 0,
+            "failed": [
+                {"means": words.MEANS[language][leg.means], "amount": money(leg.amount)} for leg in facts.failed
+            ],
             "legs": [
                 {
                     "means": words.MEANS[language][leg.means],

@@ -19,6 +19,9 @@ SAID_DONE = re.compile(r"완료|환불했|환불되었|refunded|completed|return
 PENDING = {
     "legs": (Leg(Means.CARD, 38_500, LegState.PENDING), Leg(Means.MILEAGE, 2_500, LegState.SETTLED)),
 }
+FAILED = {
+    "legs": (Leg(Means.CARD, 38_500, LegState.REFUSED, failed_later=True), Leg(Means.MILEAGE, 2_500, LegState.SETTLED)),
+}
 UNDONE = {
     "direction": Direction.UNDOING,
     "legs": (Leg(Means.CARD, 38_500, LegState.VOID), Leg(Means.MILEAGE, 2_500, LegState.VOID)),
@@ -34,6 +37,7 @@ CHANGE = {
 CASES: list[tuple[NoticeEvent, dict[str, Any]]] = [
     (NoticeEvent.COMPLETED, {}),
     (NoticeEvent.ACCEPTED, PENDING),
+    (NoticeEvent.REFUND_FAILED, FAILED),
     (NoticeEvent.REJECTED, UNDONE),
     (NoticeEvent.OPTION_CHANGED, CHANGE),
     (NoticeEvent.REJECTED, {**CHANGE, "direction": Direction.UNDOING}),
@@ -95,6 +99,19 @@ def test_a_pending_refund_is_never_told_as_done(texts: NoticeTexts, channel: Cha
     assert re.search(rf"₩2,500 \(?{credited}", text.body)
     done = texts.render(NoticeEvent.COMPLETED, channel, facts(language=language))
     assert SAID_DONE.search(done.subject)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize("channel", list(Channel))
+def test_a_correction_names_what_has_not_arrived_and_nothing_else(
+    texts: NoticeTexts, channel: Channel, language: str
+) -> None:
+    """P6: which means, which amount, and no word that could be taken for done."""
+    text = texts.render(NoticeEvent.REFUND_FAILED, channel, facts(**FAILED, language=language))
+    card, mileage = ("카드", "마일리지") if language == "ko" else ("Card", "Mileage")
+    assert re.search(rf"{card}:? ₩38,500", text.body)
+    assert mileage not in text.body
+    assert not SAID_DONE.search(text.subject + text.body)
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])

@@ -9,9 +9,10 @@ from domain.notices import Leg, text_name, true_event, why_skipped
 from domain.orders import Means
 from tests.notices.examples import facts
 
-ACCEPTED, COMPLETED, REJECTED, OPTION_CHANGED = (
+ACCEPTED, COMPLETED, REFUND_FAILED, REJECTED, OPTION_CHANGED = (
     NoticeEvent.ACCEPTED,
     NoticeEvent.COMPLETED,
+    NoticeEvent.REFUND_FAILED,
     NoticeEvent.REJECTED,
     NoticeEvent.OPTION_CHANGED,
 )
@@ -39,6 +40,8 @@ PLANNED, PENDING, SETTLED, REFUSED, VOID = (
         (ACCEPTED, (REFUSED,), None),
         (REJECTED, (VOID,), None),
         (OPTION_CHANGED, (SETTLED,), None),
+        (REFUND_FAILED, (REFUSED, SETTLED), None),
+        (REFUND_FAILED, (SETTLED,), None),
     ],
 )
 def test_what_may_be_told_of_a_cancel(
@@ -46,6 +49,13 @@ def test_what_may_be_told_of_a_cancel(
 ) -> None:
     legs = tuple(Leg(Means.CARD, 100, state) for state in states)
     assert true_event(asked, facts(legs=legs)) is told
+
+
+@pytest.mark.parametrize("asked", NoticeEvent)
+def test_while_money_that_was_given_back_has_not_arrived_only_that_may_be_told(asked: NoticeEvent) -> None:
+    """P6: never again that it was refunded, before it was."""
+    legs = (Leg(Means.CARD, 100, REFUSED, failed_later=True), Leg(Means.MILEAGE, 50, SETTLED))
+    assert true_event(asked, facts(legs=legs)) is (REFUND_FAILED if asked is REFUND_FAILED else None)
 
 
 @pytest.mark.parametrize(

@@ -84,10 +84,24 @@ def test_the_shipped_buttons_are_a_customers_until_shipping_is_prepared() -> Non
 
 
 def test_the_shipped_notices_go_by_every_channel() -> None:
-    notices = reading.default().notices
-    assert {event: set(channels) for event, channels in notices.items()} == {
-        event: set(Channel) for event in NoticeEvent
-    }
+    shipped = reading.default()
+    assert {event: set(shipped.told_by(event)) for event in NoticeEvent} == {event: set(Channel) for event in NoticeEvent}
+
+
+@pytest.mark.parametrize(
+    ("listed", "told"),
+    [
+        ({}, ()),
+        ({NoticeEvent.COMPLETED: (Channel.EMAIL,)}, (Channel.EMAIL,)),
+        ({NoticeEvent.COMPLETED: (Channel.EMAIL,), NoticeEvent.REFUND_FAILED: ()}, ()),
+    ],
+)
+def test_who_was_told_that_it_was_done_learns_that_it_was_not(
+    listed: dict[NoticeEvent, tuple[Channel, ...]], told: tuple[Channel, ...]
+) -> None:
+    """P6: a shop's policy from before there were corrections sends them all the same."""
+    policy = reading.default().model_copy(update={"notices": listed})
+    assert policy.told_by(NoticeEvent.REFUND_FAILED) == told
 
 
 def test_what_a_file_leaves_out_is_as_shipped() -> None:
