@@ -26,6 +26,7 @@ from activities.messages import Pace
 from activities.notices import NoticeActivities, NoticePlanner
 from activities.options import OptionActivities
 from activities.parking import ParkingActivities
+from activities.reconciliation import ReconciliationActivities
 from activities.refunds import RefundActivities
 from activities.settlement import SettlementActivities
 from domain.claims import Channel
@@ -234,7 +235,8 @@ def activities(
     refunds = RefundActivities(database, payment_gateways, vault, send_window=send_window)
     charges = ChargeActivities(database, payment_gateways, vault, send_window=send_window)
     audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
-    owners = (claims, settlement, options, parking, notices, refunds, charges, audit)
+    reconciliation = ReconciliationActivities(database, payment_gateways)
+    owners = (claims, settlement, options, parking, notices, refunds, charges, audit, reconciliation)
     return [method for owner in owners for method in _of(owner)]
 
 

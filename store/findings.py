@@ -30,6 +30,30 @@ class FindingKind(StrEnum):
     """An extra payment that a gateway took after its claim was undone: money taken and nothing cancelled."""
     CONSERVATION = "conservation"
     """An order of which some sum does not come out."""
+    FOREIGN_REFUND = "foreign_refund"
+    """A refund at a gateway that no claim asked for."""
+    REFUND_MISSING = "refund_missing"
+    """A claim's refund that counts as carried out, and that its gateway does not show."""
+    AMOUNT_DIFFERS = "amount_differs"
+    """A claim's refund that its gateway made with another amount."""
+    REFUND_OF_UNDONE = "refund_of_undone"
+    """A refund that a gateway shows of a claim that was undone."""
+    REFUND_UNBOOKED = "refund_unbooked"
+    """A refund of ours at a gateway that our ledger does not count: refused, paid by hand, or made twice."""
+    REFUND_FAILED_LATE = "refund_failed_late"
+    """A refund that failed after it had succeeded."""
+    CAPTURED_LATE = "captured_late"
+    """Money that came in for a payment that a claim had closed unpaid."""
+    OUTSIDE_REFUND_GONE = "outside_refund_gone"
+    """A refund booked as made outside that has failed, or that its gateway does not show any more."""
+    BALANCE_DIFFERS = "balance_differs"
+    """A payment of which a gateway holds another amount than it should."""
+    NOT_RECONCILED = "not_reconciled"
+    """A payment, or a merchant's day, that could not be compared."""
+
+
+HAPPENED = frozenset({FindingKind.REFUND_FAILED_LATE, FindingKind.CAPTURED_LATE, FindingKind.OUTSIDE_REFUND_GONE})
+"""Kinds that tell what has happened: they stay until a person has read them, though the difference is gone by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +110,22 @@ def unbalanced(order_no: str, wrong: Iterable[Difference]) -> Finding:
 
 async def report(conn: AsyncConnection, kind: FindingKind, found: Sequence[Finding], *, complete: bool = True) -> int:
     """Keep what was found; with `complete`, clear earlier findings that are gone. Answers how many are open."""
+    await _keep(conn, found)
+    if complete:
+        await conn.execute(
+            update(findings)
+            .where(
+                findings.c.kind == kind,
+                findings.c.cleared_at.is_(None),
+                findings.c.finding_key.not_in([one.key for one in found]),
+            )
+            .values(cleared_at=func.clock_timestamp())
+        )
+    still_open = select(func.count()).where(findings.c.kind == kind, findings.c.cleared_at.is_(None))
+    return int((await conn.execute(still_open)).scalar_one())
+
+
+async def _keep(conn: AsyncConnection, found: Sequence[Finding]) -> None:
     if found:
         rows = [
             {**{name: value for name, value in asdict(one).items() if name != "subject"}, "finding_key": one.key}
@@ -98,17 +138,29 @@ async def report(conn: AsyncConnection, kind: FindingKind, found: Sequence[Findi
                 set_={"detail": written.excluded.detail, "seen_at": func.clock_timestamp(), "cleared_at": None},
             )
         )
+
+
+async def report_about(
+    conn: AsyncConnection, gateway: str, payment_ref: str, found: Sequence[Finding], *, complete: bool = True
+) -> int:
+    """Keep what comparing a payment has found; with `complete`, clear its earlier cases that are gone.
+
+    Answers how many cases of the payment are open.
+    """
+    await _keep(conn, found)
+    about = findings.c.detail.contains({"gateway": gateway, "payment_ref": payment_ref})
     if complete:
         await conn.execute(
             update(findings)
             .where(
-                findings.c.kind == kind,
+                about,
+                findings.c.kind.not_in(sorted(HAPPENED)),
                 findings.c.cleared_at.is_(None),
                 findings.c.finding_key.not_in([one.key for one in found]),
             )
             .values(cleared_at=func.clock_timestamp())
         )
-    still_open = select(func.count()).where(findings.c.kind == kind, findings.c.cleared_at.is_(None))
+    still_open = select(func.count()).where(about, findings.c.cleared_at.is_(None))
     return int((await conn.execute(still_open)).scalar_one())
 
 

@@ -184,7 +184,7 @@ def refused(payment: PaymentSnapshot | NoSuchPayment | Undetermined, command: Re
 
 def find_echoed(payment: PaymentSnapshot, reference: str, amount: int) -> Found | Absent | Undetermined:
     """Our refund among a payment's. A cancel of our amount that echoes nothing may be ours: then nothing is proved."""
-    found = find_ours(payment, reference, amount)
+    found = find_ours(payment.refunds, reference, amount)
     if isinstance(found, Absent) and any(one.reference is None and one.amount == amount for one in payment.refunds):
         return Undetermined("reference_not_echoed")
     return found
@@ -201,7 +201,8 @@ def shown(content: bytes, payment_ref: str) -> PaymentSnapshot | Undetermined:
     refunds = tuple(action.record() for action in order.payment_action_details if action.is_cancel)
     if sum(one.amount for one in refunds) != order.canceled_amount.total:
         return Undetermined("cancels_missing")
-    return PaymentSnapshot(order.cancel_available_amount.total, refunds)
+    balance, gone = order.cancel_available_amount.total, order.canceled_amount.total
+    return PaymentSnapshot(balance, refunds, captured=balance + gone)
 
 
 # --- its words ------------------------------------------------------------------------------------------------------

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateways.payments.port import Absent, ChargeRecord, Found, PaymentSnapshot, RefundStatus, Undetermined
+from gateways.payments.port import Absent, ChargeRecord, Found, RefundRecord, RefundStatus, Undetermined
 
 
-def find_ours(payment: PaymentSnapshot, reference: str, amount: int) -> Found | Absent | Undetermined:
+def find_ours(refunds: Sequence[RefundRecord], reference: str, amount: int) -> Found | Absent | Undetermined:
     """Our refund in a payment's ledger, by the reference and amount that it was sent with.
 
     One that failed gave its money back to us, so it is as good as absent. One that carries our reference with another
     amount is for a person to explain: neither ours nor a proof that ours is not there.
     """
-    ours = [refund for refund in payment.refunds if refund.reference == reference]
+    ours = [refund for refund in refunds if refund.reference == reference]
     live = [refund for refund in ours if refund.status is not RefundStatus.FAILED]
     if any(refund.amount != amount for refund in live):
         return Undetermined("amount_differs")

@@ -174,10 +174,14 @@ class RefundRecord:
 
 @dataclass(frozen=True, slots=True)
 class PaymentSnapshot:
-    """A payment as the gateway knows it. `balance` is what can still be given back."""
+    """A payment as the gateway knows it. `balance` is what can still be given back.
+
+    `captured` is what really came in, whatever went back since; 0 while the money is awaited, and when none came.
+    """
 
     balance: int
     refunds: tuple[RefundRecord, ...]
+    captured: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ class PortOneGateway:
     async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:
         match await self.read(payment_ref):
             case PaymentSnapshot() as payment:
-                return find_ours(payment, reference, amount)
+                return find_ours(payment.refunds, reference, amount)
             case NoSuchPayment():
                 return Absent()
             case Undetermined() as undetermined:
@@ -400,7 +400,8 @@ class PaymentBody(_Body):
 
     def snapshot(self) -> PaymentSnapshot:
         balance = self.amount.total - self._sum("SUCCEEDED") - self._sum("REQUESTED") if self.taken else 0
-        return PaymentSnapshot(balance, tuple(one.record() for one in self.cancellations))
+        captured = self.amount.total if self.taken else 0
+        return PaymentSnapshot(balance, tuple(one.record() for one in self.cancellations), captured)
 
     def _sum(self, status: str) -> int:
         return sum(one.total_amount for one in self.cancellations if one.status == status)

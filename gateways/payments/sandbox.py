@@ -150,7 +150,7 @@ class SandboxGateway:
     async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:
         match await self.read(payment_ref):
             case PaymentSnapshot() as payment:
-                return find_ours(payment, reference, amount)
+                return find_ours(payment.refunds, reference, amount)
             case NoSuchPayment():
                 return Absent()
             case Undetermined() as undetermined:
@@ -229,11 +229,14 @@ class _RefundBody(_Body):
 
 
 class _PaymentBody(_Body):
+    """A payment of the sandbox is always captured."""
+
+    amount: int
     balance: int
     refunds: tuple[_RefundBody, ...]
 
     def snapshot(self) -> PaymentSnapshot:
-        return PaymentSnapshot(self.balance, tuple(refund.record() for refund in self.refunds))
+        return PaymentSnapshot(self.balance, tuple(refund.record() for refund in self.refunds), self.amount)
 
 
 class _ChargeBody(_Body):

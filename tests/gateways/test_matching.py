@@ -7,7 +7,6 @@ from gateways.payments.port import (
     Absent,
     ChargeRecord,
     Found,
-    PaymentSnapshot,
     RefundRecord,
     RefundStatus,
     Undetermined,
@@ -49,7 +48,7 @@ FAILED_OTHER_AMOUNT = record("re_failed_amount", 701, RefundStatus.FAILED)
 def test_ours_is_known_by_reference_and_amount(
     refunds: tuple[RefundRecord, ...], expected: Found | Absent | Undetermined
 ) -> None:
-    assert find_ours(PaymentSnapshot(1_000, refunds), "leg-1", 700) == expected
+    assert find_ours(refunds, "leg-1", 700) == expected
 
 
 @pytest.mark.parametrize(

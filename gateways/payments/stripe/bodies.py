@@ -91,7 +91,8 @@ class ChargeBody(Tagged):
 
     def snapshot(self, refunds: tuple[RefundRecord, ...]) -> PaymentSnapshot:
         """The payment. Raises `Inexpressible` and `UnknownCurrency`."""
-        return PaymentSnapshot(from_stripe(self.amount_captured - self.amount_refunded, self.currency), refunds)
+        balance = from_stripe(self.amount_captured - self.amount_refunded, self.currency)
+        return PaymentSnapshot(balance, refunds, from_stripe(self.amount_captured, self.currency))
 
     def record(self) -> ChargeRecord:
         """As the port has it. Raises `Inexpressible` and `UnknownCurrency`."""

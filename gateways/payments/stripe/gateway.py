@@ -186,7 +186,7 @@ class StripeGateway:
         if isinstance(charge, NoSuchPayment | Undetermined):
             return charge
         if charge is None:
-            return PaymentSnapshot(0, ())
+            return PaymentSnapshot(0, (), captured=0)
         refunds = await self._refunds_of(payment_ref)
         if not isinstance(refunds, tuple):
             return refunds
@@ -202,7 +202,7 @@ class StripeGateway:
             case Undetermined():
                 return refunds
             case _:
-                return find_ours(PaymentSnapshot(0, refunds), reference, amount)
+                return find_ours(refunds, reference, amount)
 
     def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
         signature = headers.get("stripe-signature", "")

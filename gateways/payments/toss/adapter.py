@@ -159,7 +159,7 @@ class TossGateway:
     async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:
         match await self.read(payment_ref):
             case PaymentSnapshot() as payment:
-                return find_ours(payment, reference, amount)
+                return find_ours(payment.refunds, reference, amount)
             case NoSuchPayment():
                 return Absent()
             case Undetermined() as undetermined:
@@ -207,7 +207,7 @@ def _refunded(response: httpx.Response, command: RefundCommand) -> Outcome:
         return Unknown("unreadable_answer", answered=True)
     if (payment.paymentKey, payment.currency) != (command.payment_ref, command.currency):
         return Unknown("answer_of_another_refund", answered=True)
-    match find_ours(snapshot, command.reference, command.amount):
+    match find_ours(snapshot.refunds, command.reference, command.amount):
         case Found(ref, pending):
             return Pending(ref) if pending else Done(ref)
         case _:

@@ -89,19 +89,23 @@ class PaymentBody(Body):
 
     def snapshot(self) -> PaymentSnapshot:
         """A payment without its money holds nothing that could go back, whatever Toss calls its balance."""
-        balance = minor(self.balanceAmount, self.currency) if self.status in PAID else 0
-        return PaymentSnapshot(balance, tuple(self._record(cancel) for cancel in self._refunds()))
+        paid = self.status in PAID
+        balance = minor(self.balanceAmount, self.currency) if paid else 0
+        if self._closed_unpaid:
+            return PaymentSnapshot(balance, (), captured=0)
+        refunds = tuple(self._record(cancel) for cancel in self.cancels or ())
+        return PaymentSnapshot(balance, refunds, captured=self.amount if paid else 0)
 
-    def _refunds(self) -> tuple[CancelBody, ...]:
-        """Its cancels, without that of an account that was closed before any money came to it."""
+    @property
+    def _closed_unpaid(self) -> bool:
+        """Whether it is an account that was closed before any money came to it: its cancel moved nothing."""
         account = self.virtualAccount
-        never_paid = (
+        return (
             account is not None
             and account.refundStatus in (None, "NONE")
             and self.status == "CANCELED"
             and self.approvedAt is None
         )
-        return () if never_paid else self.cancels or ()
 
     def _record(self, cancel: CancelBody) -> RefundRecord:
         amount = minor(cancel.cancelAmount, self.currency)

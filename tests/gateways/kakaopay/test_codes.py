@@ -132,6 +132,7 @@ def test_an_order_shows_its_cancels_and_what_is_left() -> None:
             RefundRecord("A2", 200, RefundStatus.SUCCEEDED, None),
             RefundRecord("A3", 100, RefundStatus.SUCCEEDED, None),
         ),
+        captured=1_000,
     )
 
 

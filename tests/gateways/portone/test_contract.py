@@ -194,7 +194,7 @@ async def test_the_guard_holds(place: Place) -> None:
     outcome = await place.gateway.refund(refund(payment, 300, 999))
     assert outcome == Conflict("CANCELLABLE_AMOUNT_CONSISTENCY_BROKEN")
     read = await place.gateway.read(payment)
-    assert read == PaymentSnapshot(1_000, ())
+    assert read == PaymentSnapshot(1_000, (), captured=1_000)
 
 
 async def test_more_than_is_left_is_a_conflict(place: Place) -> None:

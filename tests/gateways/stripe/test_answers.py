@@ -186,7 +186,7 @@ async def test_a_payment_that_nobody_has_paid_yet_holds_nothing() -> None:
     async with speaking("200 OK", json.dumps({"id": "pi_1", "latest_charge": None})) as (url, _):
         gateway = adapter(url)
         try:
-            assert await gateway.read("pi_1") == PaymentSnapshot(0, ())
+            assert await gateway.read("pi_1") == PaymentSnapshot(0, (), captured=0)
         finally:
             await gateway.aclose()
 

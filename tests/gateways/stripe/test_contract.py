@@ -39,7 +39,7 @@ async def test_a_whole_payment_goes_back(side: Side) -> None:
     assert outcome == Done(ref)
     assert rest == [10_000, "succeeded", asked.reference]
     assert await side.gateway.read(payment) == PaymentSnapshot(
-        0, (RefundRecord(ref, 10_000, RefundStatus.SUCCEEDED, asked.reference),)
+        0, (RefundRecord(ref, 10_000, RefundStatus.SUCCEEDED, asked.reference),), captured=10_000
     )
 
 

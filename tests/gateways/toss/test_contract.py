@@ -72,7 +72,7 @@ async def test_a_whole_payment_goes_back(toss: TossGateway, till: Till) -> None:
     assert isinstance(outcome, Done)
     assert till.cancels(payment) == [(1_000, asked.reference)]
     found = RefundRecord(outcome.ref, 1_000, RefundStatus.SUCCEEDED, asked.reference)
-    assert await toss.read(payment) == PaymentSnapshot(0, (found,))
+    assert await toss.read(payment) == PaymentSnapshot(0, (found,), captured=1_000)
 
 
 async def test_two_parts_until_nothing_is_left(toss: TossGateway, till: Till) -> None:
@@ -568,13 +568,13 @@ async def test_without_an_account_nothing_leaves_a_virtual_account(
 @stand_in_only
 async def test_a_virtual_account_without_its_deposit_holds_nothing(toss: TossGateway, stand_in: StandInTill) -> None:
     payment = stand_in.control.pay(1_000, method="virtual_account", state="waiting")
-    assert await toss.read(payment) == PaymentSnapshot(0, ())
+    assert await toss.read(payment) == PaymentSnapshot(0, (), captured=0)
     asked = command(payment, 1_000, means=Means.VIRTUAL_ACCOUNT, account=ACCOUNT)
     assert await toss.refund(asked) == Rejected("INVALID_REQUEST")
     # Closed by somebody else meanwhile: no money went anywhere.
     await stand_in.pause()
     stand_in.call("POST", f"/v1/payments/{payment}/cancel", {"cancelReason": "closed"})
-    assert await toss.read(payment) == PaymentSnapshot(0, ())
+    assert await toss.read(payment) == PaymentSnapshot(0, (), captured=0)
 
 
 @stand_in_only

@@ -93,17 +93,20 @@ def test_a_payment_with_its_cancels() -> None:
             RefundRecord("T2", 200, RefundStatus.SUCCEEDED, None),
             RefundRecord("T3", 1, RefundStatus.SUCCEEDED, None),
         ),
+        captured=1_000,
     )
 
 
 def test_a_payment_in_cents() -> None:
     told = payment(cancel(amount=3.07), currency="USD", totalAmount=10, balanceAmount=6.93)
-    assert snapshot(told) == PaymentSnapshot(693, (RefundRecord("T1", 307, RefundStatus.SUCCEEDED, "leg-1"),))
+    assert snapshot(told) == PaymentSnapshot(
+        693, (RefundRecord("T1", 307, RefundStatus.SUCCEEDED, "leg-1"),), captured=1_000
+    )
 
 
 @pytest.mark.parametrize("status", ["READY", "IN_PROGRESS", "WAITING_FOR_DEPOSIT", "ABORTED", "EXPIRED"])
 def test_a_payment_without_its_money_holds_none(status: str) -> None:
-    assert snapshot(payment(status=status, balanceAmount=1_000)).balance == 0
+    assert snapshot(payment(status=status, balanceAmount=1_000)) == PaymentSnapshot(0, (), captured=0)
 
 
 def test_nothing_is_left_only_by_the_balance() -> None:
@@ -143,7 +146,7 @@ def test_one_of_several_that_toss_itself_aborted_has_failed() -> None:
 
 def test_an_account_closed_before_its_deposit_gave_nothing_back() -> None:
     told = payment(cancel(amount=1_000), status="CANCELED", balanceAmount=0, virtualAccount=account("NONE"))
-    assert snapshot({**told, "approvedAt": None}) == PaymentSnapshot(0, ())
+    assert snapshot({**told, "approvedAt": None}) == PaymentSnapshot(0, (), captured=0)
     # One that had its deposit did.
     assert statuses(told) == [RefundStatus.PENDING]
 

@@ -1,0 +1,163 @@
+"""Comparing a payment with its gateway. docs/reconciliation.md tells what comes of each difference.
+
+A webhook, the daily run and an operator's command all end here: a read of the gateway, then each difference in a
+transaction of its own, under the order's lock and against our ledger as it stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from temporalio import activity
+
+from activities.errors import FailureType, database_errors, retryable
+from activities.messages import Message
+from activities.refunds import HEARTBEAT
+from activities.undisturbed import Stop, undisturbed
+from domain.reconciliation import (
+    NOT_THERE,
+    Difference,
+    OurPayment,
+    Shown,
+    ShownPayment,
+    ShownRefund,
+    compare,
+)
+from gateways.payments.port import NoSuchPayment, PaymentGateway, PaymentSnapshot, Undetermined
+from store import findings, reconciliation
+from store.database import Engine
+from store.fence import lock_order
+from store.findings import Finding, FindingKind
+from store.reconciliation import BookedPayment
+
+
+class AskedPayment(Message):
+    """A payment by its merchant's name (`order_payments.gateway`) and the gateway's own reference of it."""
+
+    gateway: str
+    payment_ref: str
+
+
+class Reopened(Message):
+    """A claim that a difference has opened again: its workflow is to be started again under the same id."""
+
+    claim_no: str
+    order_no: str
+    workflow_id: str
+
+
+class Compared(Message):
+    """What came of comparing. `cases`: findings of this payment that are open for a person now."""
+
+    reopened: tuple[Reopened, ...] = ()
+    cases: int = 0
+
+
+class ReconciliationActivities:
+    """`heartbeat`: seconds between heartbeats."""
+
+    def __init__(self, engine: Engine, gateways: Mapping[str, PaymentGateway], *, heartbeat: float = HEARTBEAT) -> None:
+        self._engine = engine
+        self._gateways = gateways
+        self._heartbeat = heartbeat
+
+    @activity.defn
+    async def compare_payment(self, asked: AskedPayment) -> Compared:
+        """Read a payment at its gateway and keep every difference from our ledger as a finding. Sends nothing.
+
+        A payment that is not ours has none. Raises the retryable failure GatewayDown when the gateway does not tell.
+        Repeating it changes nothing but what has changed at the gateway.
+        """
+
+        async def work(_: Stop) -> Compared:
+            return await self._compare(asked)
+
+        return await undisturbed(work, heartbeat=self._heartbeat)
+
+    async def _compare(self, asked: AskedPayment) -> Compared:
+        before = await self._booked(asked)
+        if not before:
+            return Compared()
+        match await self._read(asked):
+            case Undetermined(code):
+                return await self._not_reconciled(asked, before, code)
+            case NoSuchPayment():
+                shown = NOT_THERE
+            case PaymentSnapshot() as read:
+                shown = shown_by(read)
+        if len(before) > 1:
+            return await self._not_reconciled(asked, before, "payment_of_several_orders")
+        with database_errors():
+            async with self._engine.begin() as conn:
+                await lock_order(conn, before[0].order_no)
+                [now] = await reconciliation.payments_by_ref(conn, asked.gateway, asked.payment_ref)
+                booked = replace(now, payment=settled_meanwhile(before[0].payment, now.payment))
+                found = [finding(asked, booked, difference) for difference in compare(booked.payment, shown)]
+                return Compared(cases=await findings.report_about(conn, asked.gateway, asked.payment_ref, found))
+
+    async def _read(self, asked: AskedPayment) -> PaymentSnapshot | NoSuchPayment | Undetermined:
+        """As the port's `read`. Raises the retryable failure GatewayDown when asking again may help."""
+        gateway = self._gateways.get(asked.gateway)
+        if gateway is None:
+            return Undetermined("gateway_unknown", answered=True)
+        read = await gateway.read(asked.payment_ref)
+        if isinstance(read, Undetermined) and not read.answered:
+            raise retryable(FailureType.GATEWAY_DOWN, f"{asked.gateway}: {read.code}")
+        return read
+
+    async def _not_reconciled(self, asked: AskedPayment, booked: Sequence[BookedPayment], code: str) -> Compared:
+        """What can't be compared keeps the cases that it has, and is one more."""
+        detail = {"gateway": asked.gateway, "payment_ref": asked.payment_ref, "code": code}
+        subject = f"{asked.gateway}/{asked.payment_ref}"
+        found = [Finding(FindingKind.NOT_RECONCILED, subject, booked[0].order_no, None, detail)]
+        with database_errors():
+            async with self._engine.begin() as conn:
+                cases = await findings.report_about(conn, asked.gateway, asked.payment_ref, found, complete=False)
+        return Compared(cases=cases)
+
+    async def _booked(self, asked: AskedPayment) -> tuple[BookedPayment, ...]:
+        with database_errors():
+            async with self._engine.connect() as conn:
+                return await reconciliation.payments_by_ref(conn, asked.gateway, asked.payment_ref)
+
+
+def shown_by(read: PaymentSnapshot) -> ShownPayment:
+    """What was read, in the words of the comparison."""
+    return ShownPayment(
+        captured=read.captured,
+        balance=read.balance,
+        refunds=tuple(
+            ShownRefund(one.refund_ref, one.amount, Shown(one.status.value), one.reference) for one in read.refunds
+        ),
+    )
+
+
+def settled_meanwhile(before: OurPayment, now: OurPayment) -> OurPayment:
+    """Our payment as it stands now. A leg that moved since `before` is under way: perhaps it did after the read."""
+    known = set(before.legs)
+    return replace(now, legs=tuple(leg if leg in known else replace(leg, under_way=True) for leg in now.legs))
+
+
+def finding(asked: AskedPayment, booked: BookedPayment, difference: Difference) -> Finding:
+    """The case that a difference is. Its detail has the facts alone, so the same facts give the same case again."""
+    part = difference.refund_ref or difference.leg_id
+    subject = "/".join(name for name in (asked.gateway, asked.payment_ref, part) if name)
+    facts = {
+        "gateway": asked.gateway,
+        "payment_ref": asked.payment_ref,
+        "payment_no": booked.payment_no,
+        "currency": booked.currency,
+        "refund_ref": difference.refund_ref,
+        "leg_id": difference.leg_id,
+        "ours": difference.ours,
+        "shown": difference.shown,
+    }
+    kind = FindingKind(difference.kind.value)
+    return Finding(
+        kind,
+        subject,
+        booked.order_no,
+        difference.claim_no,
+        {name: fact for name, fact in facts.items() if fact is not None},
+    )
