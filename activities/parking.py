@@ -18,7 +18,7 @@ from domain.claims import Action, ChargeState, Direction, EffectState, LegState,
 from domain.refusals import Code
 from domain.seals import sealed
 from gateways.payments.port import ChargeRecord, PaymentGateway, PaymentSnapshot, RefundStatus, Undetermined
-from store import by_hand, charges, claims, commands, effects, parkings, refunds, turning_back
+from store import by_hand, charges, claims, commands, effects, parkings, payouts, private, refunds, turning_back
 from store.charges import Charge
 from store.commands import CommandRecord
 from store.database import Connection, Engine
@@ -27,6 +27,12 @@ from store.parkings import Parking
 
 ANSWERED = "parking.answered"
 """The refusal of a command whose parking is closed: by an earlier command, a new run, or the end of the claim."""
+
+ACCOUNT_BY_API = "account.by_api"
+"""The refusal of a refund account that did not come through the API: anywhere else it would stay readable."""
+
+PAYOUT_UNTREATED = "payout.untreated"
+"""The refusal of a command that could send money that a person is paying out by hand."""
 
 _ASK_GATEWAY = 5.0
 """Seconds that a gateway has to show a refund or a charge that an operator names."""
@@ -61,7 +67,10 @@ class Parked(Message):
 
 
 class Command(Message):
-    """What an operator answers. `seal` proves that the service's API knows the actor; without it nobody does."""
+    """What an operator answers. `seal` proves that the service's API knows the actor; without it nobody does.
+
+    `account_id`: where the API has kept the refund account that goes with `provideAccount`, encrypted.
+    """
 
     claim_no: str
     parking_no: int
@@ -71,6 +80,7 @@ class Command(Message):
     actor: str
     channel: str
     seal: str | None = None
+    account_id: int | None = None
     request_ref: str
     workflow_id: str
     run_id: str
@@ -114,8 +124,7 @@ class ParkingActivities:
                 if await self._gone_on(conn, head, asked):
                     return None
                 unknown = await turning_back.outcome_unknown(conn, asked.claim_no)
-                by_hand_too = await self._settles_by_hand(conn, asked.claim_no, asked.step, asked.part)
-                actions = safe_actions(head, asked.step, outcome_unknown=unknown, settles_by_hand=by_hand_too)
+                actions = await self._safe_actions(conn, head, asked.step, asked.part)
                 parking_no = await parkings.park(
                     conn,
                     claim_no=asked.claim_no,
@@ -216,19 +225,37 @@ class ParkingActivities:
             return "parking.unknown"
         if not parking.open:
             return ANSWERED
-        if asked.action not in safe_actions(
-            head,
-            parking.step,
-            outcome_unknown=await turning_back.outcome_unknown(conn, head.claim_no),
-            settles_by_hand=await self._settles_by_hand(conn, head.claim_no, parking.step, parking.part),
-        ):
+        leg = parking.part if _is_leg(parking.step, parking.part) else None
+        if leg and asked.action != Action.SETTLE and await payouts.untreated(conn, leg):
+            return PAYOUT_UNTREATED
+        if asked.action not in await self._safe_actions(conn, head, parking.step, parking.part):
             return "action.unsafe"
+        if asked.action == Action.PROVIDE_ACCOUNT:
+            return await self._why_not_account(conn, asked)
         if asked.action == Action.SETTLE:
             evidence = (asked.evidence or "").strip()
             if parking.step is Step.CHARGE:
                 return await self._why_not_settle_charge(conn, head.claim_no, evidence)
             return await self._why_not_settle(conn, parking.part, evidence)
         return None
+
+    async def _safe_actions(self, conn: Connection, head: ClaimHead, step: Step, part: str) -> tuple[Action, ...]:
+        leg = part if _is_leg(step, part) else None
+        return safe_actions(
+            head,
+            step,
+            money_may_move=await turning_back.outcome_unknown(conn, head.claim_no)
+            or await payouts.untreated_of_claim(conn, head.claim_no),
+            settles_by_hand=await self._settles_by_hand(conn, head.claim_no, step, part),
+            takes_account=leg is not None and await by_hand.takes_account(conn, leg),
+            paying_out=leg is not None and await payouts.untreated(conn, leg) is not None,
+        )
+
+    async def _why_not_account(self, conn: Connection, asked: Command) -> str | None:
+        """Only the API can bring an account: it seals its number, after it has encrypted and kept the account."""
+        if asked.account_id is None or not self._proven(asked):
+            return ACCOUNT_BY_API
+        return None if await private.account_shown(conn, asked.account_id) else "account.unknown"
 
     async def _settles_by_hand(self, conn: Connection, claim_no: str, step: Step, part: str) -> bool:
         """Whether what stands still is money at a gateway, where a person may see what became of it."""
@@ -307,7 +334,9 @@ class ParkingActivities:
             charge = await charges.read(conn, head.claim_no)
             await charges.take(conn, head, charge, (asked.evidence or "").strip())
         elif action is Action.SETTLE:
-            await self._settle(conn, head, parking.part, (asked.evidence or "").strip())
+            await self._settle(conn, head, parking.part, asked)
+        elif action is Action.PROVIDE_ACCOUNT and asked.account_id is not None:
+            await by_hand.use_account(conn, parking.part, asked.account_id)
         elif action is Action.SKIP:
             stands = await effects.tombstone(conn, part_key(head.claim_no, parking.step), head.claim_no)
             if stands is EffectState.TOMBSTONE:  # else it happened after all
@@ -315,6 +344,7 @@ class ParkingActivities:
         elif action is Action.ABORT:
             await turning_back.turn_back(conn, head, Code.NOT_CANCELLABLE.value, "claim.aborted")
         await parkings.answer(conn, parking.parking_no, action)
+        account = {} if asked.account_id is None else {"account": await private.account_shown(conn, asked.account_id)}
         await claims.add_event(
             conn,
             head.claim_no,
@@ -323,10 +353,16 @@ class ParkingActivities:
             actor=asked.actor,
             step=parking.step,
             parking_no=parking.parking_no,
+            **account,
         )
 
-    async def _settle(self, conn: Connection, head: ClaimHead, leg_id: str, evidence: str) -> None:
-        """Settle a leg by hand: this is the pivot, if none was before, and so decides the claim in this transaction."""
+    async def _settle(self, conn: Connection, head: ClaimHead, leg_id: str, asked: Command) -> None:
+        """Settle a leg by hand: this is the pivot, if none was before, and so decides the claim in this transaction.
+
+        If it was being paid out by hand, that payout has succeeded.
+        """
+        evidence = (asked.evidence or "").strip()
+        await payouts.close_paid(conn, head, leg_id, actor=asked.actor, evidence=evidence)
         if await by_hand.attempt_sent(conn, leg_id):
             await by_hand.settle_by_reference(conn, leg_id, evidence)
         else:
@@ -334,8 +370,8 @@ class ParkingActivities:
         await claims.decide(conn, head)
         await claims.set_step(conn, head.claim_no, Step.REFUND, StepStatus.RUNNING)
 
-    def _record(self, asked: Command, head: ClaimHead | None, after: str | None, refusal: str | None) -> CommandRecord:
-        verified = sealed(
+    def _proven(self, asked: Command) -> bool:
+        return sealed(
             asked.seal,
             self._secret,
             asked.claim_no,
@@ -344,7 +380,11 @@ class ParkingActivities:
             asked.reason,
             asked.evidence,
             asked.actor,
+            asked.account_id,
         )
+
+    def _record(self, asked: Command, head: ClaimHead | None, after: str | None, refusal: str | None) -> CommandRecord:
+        verified = self._proven(asked)
         return CommandRecord(
             claim_no=asked.claim_no,
             order_no=None if head is None else head.order_no,
@@ -369,21 +409,35 @@ def _why_not_undone(head: ClaimHead | None) -> str:
     return "claim.decided" if head is not None and head.decided else "claim.turned_back"
 
 
-def safe_actions(head: ClaimHead, step: Step, *, outcome_unknown: bool, settles_by_hand: bool) -> tuple[Action, ...]:
+def safe_actions(
+    head: ClaimHead,
+    step: Step,
+    *,
+    money_may_move: bool,
+    settles_by_hand: bool,
+    takes_account: bool,
+    paying_out: bool,
+) -> tuple[Action, ...]:
     """What is safe to command of a claim that stands still at `step`.
 
-    Money is never skipped. While an outcome is unknown the claim can't be aborted, and a refund can be settled only
-    with the gateway's own reference of it; a charge is never settled otherwise.
+    Money is never skipped. While an outcome of the claim is unknown, or some leg of it is paid out by hand
+    (`money_may_move`), it can't be aborted; a refund of unknown outcome can be settled only with the gateway's own
+    reference of it; a charge is never settled otherwise. What stands still because a person is `paying_out` is not
+    sent again: it is settled, or the payout is closed as failed first.
     """
     if head.status.final:
         return ()
-    actions = [Action.RETRY]
     forward = head.direction is Direction.FORWARD
+    if paying_out:
+        return (Action.SETTLE,) if forward else ()
+    actions = [Action.RETRY]
     if forward and step in SKIPPABLE:
         actions.append(Action.SKIP)
     if forward and settles_by_hand:
         actions.append(Action.SETTLE)
-    if forward and not head.decided and not outcome_unknown:
+    if forward and takes_account:
+        actions.append(Action.PROVIDE_ACCOUNT)
+    if forward and not head.decided and not money_may_move:
         actions.append(Action.ABORT)
     return tuple(actions)
 

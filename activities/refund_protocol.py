@@ -68,6 +68,8 @@ class RefundKind(StrEnum):
     """The payment does not hold what our ledger says: somebody else moved money."""
     NEEDS_ACCOUNT = "NEEDS_ACCOUNT"
     MISCONFIGURED = "MISCONFIGURED"
+    PAYING_OUT = "PAYING_OUT"
+    """A person is paying it out by hand: it is sent nowhere until the result of that is known."""
     FENCED = "FENCED"
     """The claim does not go forward any more: go by the ledger."""
 
@@ -382,7 +384,7 @@ def key_expired(seen: Seen, gateway: PaymentGateway) -> bool:
 
 
 def stands(seen: Seen) -> RefundResult | None:
-    """The answer that the row itself gives; None while the leg is planned."""
+    """The answer that the row itself gives; None while the leg is planned, to be sent to its gateway."""
     match seen.leg.state:
         case LegState.SETTLED:
             return RefundResult(kind=RefundKind.ACCEPTED)
@@ -393,4 +395,4 @@ def stands(seen: Seen) -> RefundResult | None:
         case LegState.VOID:
             return RefundResult(kind=RefundKind.FENCED)
         case LegState.PLANNED:
-            return None
+            return RefundResult(kind=RefundKind.PAYING_OUT) if seen.leg.paying_out else None

@@ -14,6 +14,7 @@ from api.envelope import RefusedWith
 from api.quotes import QuoteSigner
 from api.quoting import quote, selection_of
 from api.schemas.storefront import CancelAccepted, CancelAsked, ExtraPayment, QuoteView
+from domain import accounts
 from domain.claims import Actor, ClaimKind, ClaimStatus
 from domain.costs import Costs, Selection
 from domain.eligibility import check_cancel, check_payable
@@ -23,7 +24,7 @@ from domain.policy import Policy
 from domain.pricing import price
 from domain.quotes import QuoteTerms, check_request, check_terms
 from domain.refusals import Code, Refusal
-from store import claims, clock, extra_offers, orders, requests
+from store import claims, clock, extra_offers, orders, private, requests
 from store.claims import FoundClaim
 from store.database import Connection, Database
 from store.private import Vault
@@ -185,8 +186,10 @@ class Cancelling:
         return next((gateway for leg in costs.legs if (gateway := gateways[leg.payment_no])), None)
 
     async def _check_values(self, conn: Connection, request: CancelRequest, state: OrderState) -> str | None:
-        """The gateway that the offer would charge. Raises what the shop doesn't take: a reason, a way to pay."""
+        """The gateway that the offer would charge. Raises what can't be taken: a reason, an account, a way to pay."""
         self._policy.reason(request.reason_code, request.actor)
+        if request.has_account:
+            accounts.check(*(request.private[part] for part in private.ACCOUNT_PARTS))
         offer = self._at_gateway(request.offer)
         if offer is None:
             return None
@@ -232,6 +235,7 @@ class Cancelling:
                 request.request_key,
                 request.digest,
                 ciphertext=self._vault.seal(request.private) if request.private else None,
+                account_shown=private.shown(request.private),
                 timezone=self._timezone,
                 accept_within=self._accept_within,
             )

@@ -116,6 +116,8 @@ def _refunds(claim: ClaimDetails) -> list[MoneyRow]:
             vat=leg.vat,
             closed="N",
             extra="N",
+            account=leg.account_shown,
+            payout=leg.payout,
         )
         for leg in claim.legs
         if leg.state is not LegState.VOID

@@ -14,6 +14,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
+from domain.claims import PayoutState
 from domain.orders import BelowMinimum, LineStatus, Means, PaymentStatus, Promotion, SaleMethod, SaleStatus
 from domain.policy import Returning
 
@@ -98,12 +99,6 @@ class RefundStatus(StrEnum):
     REFUNDED = "refunded"
 
 
-class ManualRefundResult(StrEnum):
-    UNTREATED = "untreated"
-    SUCCESS = "success"
-    FAILURE = "failure"
-
-
 class ClaimBusiness(StrEnum):
     CANCEL = "cancel"
     RETURN_RECEIPT = "return_receipt"
@@ -169,7 +164,7 @@ PAYMENT_STATUS = CodeTable("payStatCd", {"11": PaymentStatus.WAITING, "12": Paym
 REFUND_STATUS = CodeTable("payStatCd", {"21": RefundStatus.RECEIVED, "22": RefundStatus.REFUNDED})
 MANUAL_REFUND_RESULT = CodeTable(
     "manlRfdRsltCd",
-    {"10": ManualRefundResult.UNTREATED, "20": ManualRefundResult.SUCCESS, "30": ManualRefundResult.FAILURE},
+    {"10": PayoutState.UNTREATED, "20": PayoutState.SUCCESS, "30": PayoutState.FAILURE},
 )
 CLAIM_BUSINESS = CodeTable(
     "claimBusinessType",

@@ -15,17 +15,17 @@ from temporalio.service import RetryConfig
 import bootstrap
 import logs
 import settings as configuration
-from api import feed, health, operators, storefront
+from api import feed, health, operators, payouts, storefront
 from api.accepting import Acceptance
 from api.body_limit import BodyLimit
 from api.callers import OrderAccess
 from api.cancelling import Cancelling
 from api.changing import Changing
+from api.commanding import Console
 from api.digests import Digester
 from api.documented import without_framework_errors
 from api.envelope import add_handlers
 from api.health import HealthCheck
-from api.operators import Console
 from api.parts import Parts
 from api.quotes import QuoteSigner
 from api.request_log import RequestLog
@@ -64,7 +64,7 @@ def create_app(settings: Settings | None = None, policy: Policy | None = None) -
         redirect_slashes=False,  # a redirect has no envelope, and a storefront's client may not follow it
     )
     _furnish(app, settings, policy or bootstrap.policy(settings))
-    for router in (storefront.router, feed.router, operators.router, health.router):
+    for router in (storefront.router, feed.router, operators.router, payouts.router, health.router):
         app.include_router(router)
     add_handlers(app)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY)

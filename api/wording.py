@@ -247,6 +247,18 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "이 취소에는 환불 계좌가 필요합니다. rfdBankCd, rfdActnNo, rfdActnDepositorNm을 보내 주세요.",
         "This cancel needs a refund account: send rfdBankCd, rfdActnNo and rfdActnDepositorNm.",
     ),
+    "account.bank": (
+        "알 수 없는 은행 코드입니다. 금융결제원의 코드를 보내 주세요(예: 088).",
+        "There is no such bank. Send the number that Korean banks have among themselves, such as 088.",
+    ),
+    "account.number": (
+        "계좌번호는 숫자 6~20자리입니다.",
+        "An account number has 6 to 20 digits.",
+    ),
+    "account.holder": (
+        "예금주는 60자까지입니다.",
+        "A holder's name has at most 60 characters.",
+    ),
     "account.incomplete": (
         "환불 계좌는 은행, 계좌번호, 예금주를 모두 보내야 합니다.",
         "A refund account has a bank, a number and a holder: send all three.",
@@ -477,6 +489,54 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "지금은 안전하지 않은 조치입니다. 목록의 actions에서 골라 주세요.",
         "This action is not safe as things stand. Choose one of actions in the list.",
     ),
+    "account.missing": (
+        "provideAccount에는 rfdBankCd, rfdActnNo, rfdActnDepositorNm이 필요합니다.",
+        "To provide an account send rfdBankCd, rfdActnNo and rfdActnDepositorNm.",
+    ),
+    "account.unneeded": (
+        "이 조치에는 계좌가 필요 없습니다. 계좌를 빼고 보내 주세요.",
+        "This action needs no account: leave it out.",
+    ),
+    "account.by_api": (
+        "환불 계좌는 API나 claims resolve로만 보낼 수 있습니다(--bank, --account, --holder).",
+        "A refund account is given through the API or by claims resolve … --bank --account --holder, never from here.",
+    ),
+    "account.unknown": (
+        "환불 계좌를 찾을 수 없습니다. 다시 보내 주세요.",
+        "The refund account is not there (any more). Send it again.",
+    ),
+    "payout.untreated": (
+        "이 환불은 수기로 지급 중입니다. 먼저 그 결과를 등록해 주세요.",
+        "This refund is being paid out by hand. Tell the result of that first.",
+    ),
+    "payout.unknown": (
+        "그 번호의 수기 지급이 없습니다.",
+        "The claim has no payout of this number.",
+    ),
+    "payout.closed": (
+        "결과가 이미 등록된 수기 지급입니다.",
+        "The result of this payout has been told already.",
+    ),
+    "payout.not_parked": (
+        "대기 중인 환불이 아닙니다. 목록을 새로 고쳐 주세요.",
+        "No refund waits there (any more). Read the list again.",
+    ),
+    "payout.outcome_unknown": (
+        "환불의 결과를 아직 모릅니다. 먼저 retry로 확인해 주세요.",
+        "Whether this refund was carried out is not known: find that out first, by retry.",
+    ),
+    "payout.no_account": (
+        "지급할 계좌가 없습니다. rfdBankCd, rfdActnNo, rfdActnDepositorNm을 보내 주세요.",
+        "There is no account to pay to: send rfdBankCd, rfdActnNo and rfdActnDepositorNm.",
+    ),
+    "payout.result": (
+        "결과는 20(성공) 또는 30(실패)입니다.",
+        "A result is 20 (success) or 30 (failure).",
+    ),
+    "payout.no_reason": (
+        "실패에는 사유(reason)가 필요합니다.",
+        "A failure needs a reason.",
+    ),
     "evidence.missing": (
         "settle에는 증빙(evidence)이 필요합니다. 은행이나 결제사의 거래번호를 보내 주세요.",
         "To settle, send as evidence the bank's or the gateway's own reference.",
@@ -699,6 +759,7 @@ NOTES: Mapping[str, tuple[str, str]] = {
     "DATABASE": _WITH_THE_SHOP,
     "COMPENSATION_STUCK": _WITH_THE_SHOP,
     "BUG": _WITH_THE_SHOP,
+    "PAYOUT_OPEN": _WITH_THE_SHOP,
     "skipped by operator": ("담당자가 건너뛰었습니다.", "Left out by the shop."),
 }
 """What a claim's steps note, for customers: why a step waits is the shop's business, that it waits is theirs."""

@@ -114,6 +114,14 @@ class AttemptState(StrEnum):
     ABSENT = "ABSENT"
 
 
+class PayoutState(StrEnum):
+    """A refund that a person pays out by hand: not treated yet, paid, or failed (another payout may follow)."""
+
+    UNTREATED = "UNTREATED"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+
+
 class EffectState(StrEnum):
     """One row per effect: it happened, it must never happen (tombstone), or it happened and was reversed."""
 
@@ -135,6 +143,7 @@ class StuckReason(StrEnum):
     DATABASE = "DATABASE"
     COMPENSATION_STUCK = "COMPENSATION_STUCK"
     BUG = "BUG"
+    PAYOUT_OPEN = "PAYOUT_OPEN"
 
 
 class Action(StrEnum):

@@ -12,9 +12,18 @@ import json
 
 
 def seal(
-    secret: bytes, claim_no: str, parking_no: int, action: str, reason: str, evidence: str | None, actor: str
+    secret: bytes,
+    claim_no: str,
+    parking_no: int,
+    action: str,
+    reason: str,
+    evidence: str | None,
+    actor: str,
+    account_id: int | None = None,
 ) -> str:
-    told = json.dumps([claim_no, parking_no, action, reason, evidence, actor], ensure_ascii=False)
+    # A command without an account is sealed as it was before there were any: one may be on its way.
+    account = [] if account_id is None else [account_id]
+    told = json.dumps([claim_no, parking_no, action, reason, evidence, actor, *account], ensure_ascii=False)
     return hmac.new(secret, b"operator command\n" + told.encode(), hashlib.sha256).hexdigest()
 
 
@@ -27,6 +36,7 @@ def sealed(
     reason: str,
     evidence: str | None,
     actor: str,
+    account_id: int | None = None,
 ) -> bool:
-    expected = seal(secret, claim_no, parking_no, action, reason, evidence, actor)
+    expected = seal(secret, claim_no, parking_no, action, reason, evidence, actor, account_id)
     return given is not None and hmac.compare_digest(given, expected)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Integer, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import AttemptState, LegState, SettledBy
+from domain.orders import Means
 from store.tables import refund_attempts, refund_legs
 
 
@@ -43,6 +44,39 @@ async def reopen_refused(conn: AsyncConnection, leg_id: str) -> None:
         .values(
             state=LegState.PLANNED,
             key_no=refund_legs.c.key_no + 1,
+            key_used_at=None,
+            moved_at=func.clock_timestamp(),
+        )
+    )
+
+
+async def is_external(conn: AsyncConnection, leg_id: str) -> bool:
+    """Whether there is such a refund leg, at a gateway."""
+    found = await conn.execute(
+        select(refund_legs.c.leg_id).where(refund_legs.c.leg_id == leg_id, refund_legs.c.external)
+    )
+    return found.first() is not None
+
+
+async def takes_account(conn: AsyncConnection, leg_id: str) -> bool:
+    """Whether another refund account helps this leg: its money can go to one, and no attempt's outcome is unknown."""
+    means = (await conn.execute(select(refund_legs.c.means).where(refund_legs.c.leg_id == leg_id))).scalar_one()
+    return Means(means) is Means.VIRTUAL_ACCOUNT and not await attempt_sent(conn, leg_id)
+
+
+async def use_account(conn: AsyncConnection, leg_id: str, account_id: int) -> None:
+    """The leg's next request goes to this account. It is another request, so a key that was used is not used again.
+
+    Whether an earlier one refunded after all is looked up before anything is sent, as after every error.
+    """
+    was_used = refund_legs.c.key_used_at.is_not(None)
+    await conn.execute(
+        update(refund_legs)
+        .where(refund_legs.c.leg_id == leg_id, refund_legs.c.state.in_((LegState.PLANNED, LegState.REFUSED)))
+        .values(
+            account_id=account_id,
+            state=LegState.PLANNED,
+            key_no=refund_legs.c.key_no + cast(was_used, Integer),
             key_used_at=None,
             moved_at=func.clock_timestamp(),
         )

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import Action, Step, StuckReason
-from store.tables import parkings
+from domain.claims import Action, PayoutState, Step, StuckReason
+from domain.orders import Means
+from store.tables import claims, parkings, payouts, private_parts, refund_legs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,11 @@ class Parking:
 
 @dataclass(frozen=True, slots=True)
 class OpenParking:
-    """A wait for a person that nobody has answered. `part` is the refund leg, or empty."""
+    """A wait for a person that nobody has answered. `part` is the refund leg, or empty.
+
+    `account_shown`: bank and last digits of the account that this refund goes to; `payout_no`: its payout by hand that
+    has no result yet. While there is one nothing but settling is safe.
+    """
 
     parking_no: int
     claim_no: str
@@ -41,6 +46,8 @@ class OpenParking:
     outcome_unknown: bool
     actions: tuple[Action, ...]
     parked_at: datetime
+    account_shown: str | None
+    payout_no: str | None
 
 
 async def park(
@@ -125,7 +132,19 @@ async def find_open(conn: AsyncConnection, claim_nos: Sequence[str]) -> tuple[Op
             parkings.c.outcome_unknown,
             parkings.c.actions,
             parkings.c.parked_at,
+            private_parts.c.account_shown,
+            payouts.c.payout_no,
         )
+        .join(claims, claims.c.claim_no == parkings.c.claim_no)
+        .outerjoin(refund_legs, refund_legs.c.leg_id == parkings.c.part)
+        .outerjoin(
+            private_parts,
+            and_(
+                refund_legs.c.means == Means.VIRTUAL_ACCOUNT,
+                private_parts.c.private_id == func.coalesce(refund_legs.c.account_id, claims.c.private_id),
+            ),
+        )
+        .outerjoin(payouts, and_(payouts.c.leg_id == parkings.c.part, payouts.c.state == PayoutState.UNTREATED))
         .where(parkings.c.claim_no.in_(claim_nos), parkings.c.closed_at.is_(None))
         .order_by(parkings.c.parking_no)
     )
@@ -135,7 +154,9 @@ async def find_open(conn: AsyncConnection, claim_nos: Sequence[str]) -> tuple[Op
                 **row._mapping,
                 "step": Step(row.step),
                 "cause": StuckReason(row.cause),
-                "actions": tuple(Action(action) for action in row.actions),
+                "actions": tuple(
+                    Action(action) for action in row.actions if row.payout_no is None or action == Action.SETTLE
+                ),
             }
         )
         for row in found

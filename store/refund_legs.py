@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import LegState, SettledBy
+from domain.claims import LegState, PayoutState, SettledBy
 from domain.orders import Means
-from store.tables import refund_legs
+from store.tables import claims, payouts, private_parts, refund_legs
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class RefundLeg:
     """What goes back to one payment, and how far it is.
 
     `tax_free` and `vat` are the parts that the gateway is told, None when it was told none at purchase. `valid_days`
-    is for mileage that had expired.
+    is for mileage that had expired. `account_shown`: bank and last digits of the account that it goes to; `payout`: how
+    far its newest payout by hand is; both None where there is none.
     """
 
     leg_id: str
@@ -37,6 +38,8 @@ class RefundLeg:
     code: str | None
     moved_at: datetime
     settled_at: datetime | None
+    account_shown: str | None
+    payout: PayoutState | None
 
 
 async def legs_of_claim(conn: AsyncConnection, claim_no: str) -> tuple[RefundLeg, ...]:
@@ -50,6 +53,13 @@ async def legs_of_order(conn: AsyncConnection, order_no: str) -> tuple[RefundLeg
 
 
 async def _legs(conn: AsyncConnection, which: ColumnElement[bool]) -> tuple[RefundLeg, ...]:
+    newest_payout = (
+        select(payouts.c.state)
+        .where(payouts.c.leg_id == refund_legs.c.leg_id)
+        .order_by(payouts.c.n.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     found = await conn.execute(
         select(
             refund_legs.c.leg_id,
@@ -68,6 +78,16 @@ async def _legs(conn: AsyncConnection, which: ColumnElement[bool]) -> tuple[Refu
             refund_legs.c.code,
             refund_legs.c.moved_at,
             refund_legs.c.settled_at,
+            private_parts.c.account_shown,
+            newest_payout.label("payout"),
+        )
+        .join(claims, claims.c.claim_no == refund_legs.c.claim_no)
+        .outerjoin(
+            private_parts,
+            and_(
+                refund_legs.c.means == Means.VIRTUAL_ACCOUNT,
+                private_parts.c.private_id == func.coalesce(refund_legs.c.account_id, claims.c.private_id),
+            ),
         )
         .where(which)
         .order_by(refund_legs.c.claim_no, refund_legs.c.position)
@@ -79,6 +99,7 @@ async def _legs(conn: AsyncConnection, which: ColumnElement[bool]) -> tuple[Refu
                 "means": Means(row.means),
                 "state": LegState(row.state),
                 "settled_by": SettledBy(row.settled_by) if row.settled_by else None,
+                "payout": PayoutState(row.payout) if row.payout else None,
             }
         )
         for row in found

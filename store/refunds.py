@@ -22,7 +22,8 @@ from domain.claims import AttemptState, ClaimStatus, LegState, SettledBy, Step
 from domain.orders import Means
 from store import claims
 from store.fence import ClaimHead
-from store.tables import claim_events, order_payments, refund_attempts, refund_legs
+from store.payouts import untreated_of
+from store.tables import claim_events, order_payments, private_parts, refund_attempts, refund_legs
 from store.tables import claims as claims_table
 
 
@@ -46,7 +47,8 @@ class Leg:
     """`key_no` is the n of the key that the next request is sent with; `key_age` since it was first used, if it was.
 
     `tax_free` and `vat` are parts of `amount`, None when the gateway was told none of the payment. `private_id` is
-    where the claim's refund account is kept, encrypted, if the customer gave one.
+    where the refund account is kept, encrypted: the leg's own if an operator gave one, else the claim's, if any;
+    `account_shown` its bank and last digits. `paying_out`: a person is paying it out by hand, so it is sent nowhere.
     """
 
     leg_id: str
@@ -66,6 +68,8 @@ class Leg:
     private_id: int | None
     tax_free: int | None = None
     vat: int | None = None
+    account_shown: str | None = None
+    paying_out: bool = False
 
     @property
     def key(self) -> str:
@@ -107,7 +111,8 @@ class Seen:
     def _mark(self) -> tuple[object, ...]:
         attempt = self.attempt
         tried = None if attempt is None else (attempt.n, attempt.try_no, attempt.state)
-        return (self.leg.state, self.leg.key_no, self.leg.refund_ref, tried)
+        leg = self.leg
+        return (leg.state, leg.key_no, leg.refund_ref, leg.private_id, leg.paying_out, tried)
 
     def same_as(self, other: Seen | None) -> bool:
         return other is not None and self._mark() == other._mark()
@@ -164,6 +169,7 @@ def _seen_statement() -> Select[Any]:
         .limit(1)
         .lateral("newest")
     )
+    private_id = func.coalesce(refund_legs.c.account_id, claims_table.c.private_id)
     return (
         select(
             refund_legs,
@@ -175,12 +181,14 @@ def _seen_statement() -> Select[Any]:
             (newest.c.settled_after - func.clock_timestamp()).label("settles_in"),
             newest.c.error_answered,
             claims_table.c.currency,
-            claims_table.c.private_id,
+            private_id.label("private_id"),
+            private_parts.c.account_shown,
+            untreated_of(refund_legs.c.leg_id).label("paying_out"),
         )
         .select_from(
-            refund_legs.join(claims_table, claims_table.c.claim_no == refund_legs.c.claim_no).outerjoin(
-                newest, text("true")
-            )
+            refund_legs.join(claims_table, claims_table.c.claim_no == refund_legs.c.claim_no)
+            .outerjoin(newest, text("true"))
+            .outerjoin(private_parts, private_parts.c.private_id == private_id)
         )
         .where(refund_legs.c.external)
         .order_by(refund_legs.c.leg_id)
@@ -210,6 +218,8 @@ def _seen(row: Any) -> Seen:
         private_id=row.private_id,
         tax_free=row.tax_free,
         vat=row.vat,
+        account_shown=row.account_shown if Means(row.means) is Means.VIRTUAL_ACCOUNT else None,
+        paying_out=row.paying_out,
     )
     if row.try_no is None:
         return Seen(leg, None)
@@ -242,7 +252,7 @@ async def arm(
     payment is sent; None when the leg has moved.
     """
     leg = seen.leg
-    if leg.state is not LegState.PLANNED or seen.sent or not await _unmoved(conn, seen):
+    if leg.state is not LegState.PLANNED or leg.paying_out or seen.sent or not await _unmoved(conn, seen):
         return None
     holder, guard = (await conn.execute(_PAYMENT, {"of_order": leg.order_no, "of_payment": leg.payment_no})).one()
     if holder is not None:
@@ -270,7 +280,8 @@ async def arm(
         Attempt(leg.key_no, try_no, int(guard), AttemptState.SENT, settles_in, error_answered=False),
     )
     await _restep(conn, leg.claim_no)
-    await _record(conn, head, sent, "refund.sent", amount=leg.amount)
+    account = {"account": leg.account_shown} if leg.account_shown else {}
+    await _record(conn, head, sent, "refund.sent", amount=leg.amount, **account)
     return sent
 
 

@@ -43,10 +43,13 @@ async def remember(
     digest: str,
     *,
     ciphertext: bytes | None,
+    account_shown: str | None = None,
     timezone: str,
     accept_within: float,
 ) -> Remembered:
     """Write the request once and answer it as it stands: a repeat finds the first, whose digest may be another.
+
+    `ciphertext`: its private parts, sealed; `account_shown`: the little of a refund account among them that may be.
 
     The claim number is the date in the shop's `timezone`, ``C``, and a number of the sequence of at least six digits.
     """
@@ -75,7 +78,7 @@ async def remember(
     if row is not None:
         if ciphertext is None:
             return _remembered(row)
-        private_id = await private.keep(conn, ciphertext)
+        private_id = await private.keep(conn, ciphertext, account_shown=account_shown)
         await conn.execute(
             update(requests)
             .where(requests.c.order_no == order_no, requests.c.request_key == request_key)

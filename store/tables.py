@@ -43,6 +43,7 @@ from domain.claims import (
     LegState,
     NoticeEvent,
     NoticeState,
+    PayoutState,
     SettledBy,
     Step,
     StepStatus,
@@ -269,8 +270,11 @@ private_parts = Table(
     "private_parts",
     metadata,
     Column("private_id", BigInteger, Identity(always=True), primary_key=True),
-    Column("ciphertext", LargeBinary, nullable=False),
+    Column("ciphertext", LargeBinary, comment="null: erased"),
+    Column("account_shown", Text, comment="of a refund account among them: its bank and last four digits"),
     _at("created_at", now=True),
+    _at("erased_at", nullable=True),
+    CheckConstraint("(ciphertext IS NULL) = (erased_at IS NOT NULL)", name="there_or_erased"),
 )
 
 requests = Table(
@@ -483,6 +487,7 @@ refund_legs = Table(
     Column("state", Text, nullable=False, server_default=LegState.PLANNED.value),
     Column("key_no", Integer, nullable=False, server_default="1", comment="n of refund-{leg}-{n}"),
     Column("key_used_at", DateTime(timezone=True), comment="when key n was first sent"),
+    Column("account_id", BigInteger, ForeignKey("private_parts.private_id"), comment="null: the claim's own account"),
     Column("refund_ref", Text, comment="the gateway's own reference of the refund"),
     Column("settled_by", Text),
     Column("evidence", Text, comment="of a leg settled by hand"),
@@ -537,6 +542,40 @@ Index(
     refund_attempts.c.payment_no,
     unique=True,
     postgresql_where=text("state = 'SENT'"),
+)
+
+payouts = Table(
+    "payouts",
+    metadata,
+    Column("payout_no", Text, primary_key=True, comment="<leg>-<n>"),
+    Column("leg_id", Text, ForeignKey("refund_legs.leg_id"), nullable=False),
+    Column("n", Integer, nullable=False, comment="counts the leg's payouts, from 1"),
+    Column("claim_no", Text, nullable=False),
+    Column("order_no", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default=PayoutState.UNTREATED.value),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("account_id", BigInteger, ForeignKey("private_parts.private_id"), nullable=False, comment="paid to"),
+    Column("opened_by", Text, nullable=False),
+    Column("reason", Text, nullable=False, comment="why it is paid out by hand"),
+    _at("opened_at", now=True),
+    Column("closed_by", Text),
+    _at("closed_at", nullable=True),
+    Column("evidence", Text, comment="of a success: where it can be looked up"),
+    Column("failure", Text, comment="of a failure: why"),
+    UniqueConstraint("leg_id", "n"),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("(state = 'UNTREATED') = (closed_at IS NULL)", name="closed_once_treated"),
+    CheckConstraint("(state = 'SUCCESS') = (evidence IS NOT NULL)", name="success_has_evidence"),
+    CheckConstraint("(state = 'FAILURE') = (failure IS NOT NULL)", name="failure_has_a_reason"),
+    _one_of("state", PayoutState),
+)
+Index("ix_payouts_claim_no", payouts.c.claim_no)
+Index(
+    "uq_payouts_one_untreated_per_leg",
+    payouts.c.leg_id,
+    unique=True,
+    postgresql_where=text("state = 'UNTREATED'"),
 )
 
 # --- money in: what a cancel costs beyond its refund ----------------------------------------------------------------

@@ -12,6 +12,7 @@ from domain.claims import AttemptState, ChargeState, Direction, LegState, Step, 
 from store.claims import add_event, close
 from store.fence import ClaimHead
 from store.opening import reopen_waiting, reserve_payments
+from store.payouts import untreated_of_claim
 from store.tables import claim_lines, claim_steps, claims, extra_payments, refund_attempts, refund_legs
 
 
@@ -23,11 +24,12 @@ async def outcome_unknown(conn: AsyncConnection, claim_no: str) -> bool:
 
 
 async def turn_back(conn: AsyncConnection, head: ClaimHead, code: str, reason: str) -> bool:
-    """Turn the claim to undoing, once and for good. False when it is past the pivot, or an outcome is unknown.
+    """Turn the claim to undoing, once and for good. False when it is past the pivot, or money may be on its way.
 
+    Money may be: an outcome is unknown, or a refund is being paid out by hand.
     `code` and `reason` say why, as the caller will read it. Nothing turns back to forward.
     """
-    if head.decided or await outcome_unknown(conn, head.claim_no):
+    if head.decided or await outcome_unknown(conn, head.claim_no) or await untreated_of_claim(conn, head.claim_no):
         return False
     await conn.execute(
         update(claims)

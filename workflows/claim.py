@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 from activities.claims import ClaimActivities, TurnBack, Turned
 from activities.messages import ClaimRef, Pace
 from activities.notices import GiveUpNotice, NoticeActivities, SendNotice
-from activities.parking import ANSWERED, CancelRequest, Command, Park, Parked, ParkingActivities
+from activities.parking import ACCOUNT_BY_API, ANSWERED, CancelRequest, Command, Park, Parked, ParkingActivities
 from activities.settlement import Conclude, SettlementActivities
 from domain.claims import Action, ClaimStatus, Step, StuckReason
 from domain.refusals import Code
@@ -64,6 +64,7 @@ class ClaimWorkflow:
             actor=command.actor,
             channel=command.channel,
             seal=command.seal,
+            account_id=command.account_id,
             request_ref=update.id if update else "",
             workflow_id=info.workflow_id,
             run_id=info.run_id,
@@ -76,8 +77,9 @@ class ClaimWorkflow:
             self._answered.add(command.parking_no)
         if not answer.accepted:
             refusal = answer.refusal or "command.unfit"
+            hint = f": {details.account_by_api(self._claim_no)}" if refusal == ACCOUNT_BY_API else ""
             raise ApplicationError(
-                f"refused: {refusal}", {"reason": refusal, "facts": {}}, type=Code.COMMAND_UNFIT.value
+                f"refused: {refusal}{hint}", {"reason": refusal, "facts": {}}, type=Code.COMMAND_UNFIT.value
             )
         if command.action == Action.ABORT:
             self._aborted, self._turned_back_by = True, ABORTED
@@ -95,6 +97,11 @@ class ClaimWorkflow:
             raise ApplicationError("a reason is required", type=Code.REQUIRED.value)
         if not command.actor.strip():
             raise ApplicationError("an actor is required", type=Code.REQUIRED.value)
+        if command.model_extra and command.seal is None:
+            # Perhaps an account. Refused here it leaves no trace, and so does not stay in the history.
+            raise ApplicationError(
+                f"unknown fields. {details.account_by_api(self._claim_no)}", type=Code.BAD_VALUE.value
+            )
 
     async def _hear_cancels(self, saga: Coroutine[Any, Any, T]) -> T:
         """Run the saga to its end. A cancel request does not stop it: it is read where the saga may turn back."""

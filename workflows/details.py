@@ -19,13 +19,14 @@ _MEANING = {
     StuckReason.DATABASE: "Our database did not carry the step out.",
     StuckReason.COMPENSATION_STUCK: "Undoing a step failed.",
     StuckReason.BUG: "An error in our own program.",
+    StuckReason.PAYOUT_OPEN: "A person is paying this refund out by hand, and has not told the result.",
 }
 
 _ACTION = {
     Action.RETRY: "try the step again; a refund is looked up first, and sent only if it was not carried out",
     Action.SKIP: "leave this step out; your reason is kept",
     Action.SETTLE: "the money was returned by another way; add `evidence`: where to look that up",
-    Action.PROVIDE_ACCOUNT: "give a refund account",
+    Action.PROVIDE_ACCOUNT: "pay to another refund account; **not from here**, see below",
     Action.ABORT: "undo the claim; nothing has been given back yet",
 }
 
@@ -43,9 +44,26 @@ _ACTION_OF_CHARGE = {
 }
 
 
+def account_by_api(claim_no: str) -> str:
+    """Where a refund account is given, since it must not be sent from the Web UI."""
+    return (
+        "A refund account is given through the service's API, or by "
+        f"`claims resolve {claim_no} --action provideAccount --bank … --holder …`, which asks for its number: what is "
+        "sent from here stays readable in the history."
+    )
+
+
 def parked(claim_no: str, parkings: Iterable[Parked]) -> str:
     """What stands still, why, what happened, what is safe, and the command to send."""
-    return "\n\n".join([f"**Claim {claim_no} needs an operator.**", *(_one(parking) for parking in parkings)])
+    told = list(parkings)
+    wants_account = any(Action.PROVIDE_ACCOUNT in parking.actions for parking in told)
+    return "\n\n".join(
+        [
+            f"**Claim {claim_no} needs an operator.**",
+            *(_one(parking) for parking in told),
+            *([account_by_api(claim_no)] if wants_account else []),
+        ]
+    )
 
 
 def _one(parking: Parked) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from activities.claims import OpenCancel as OpenCancel
 from activities.claims import SelectedLine as SelectedLine
@@ -43,8 +43,12 @@ class Changed(Message):
 class OperatorCommand(Message):
     """What a person answers to a parking: one JSON object, so that the Web UI can send it as well as the API.
 
-    `parkingNo` and `action` are in the claim's current details; `evidence` goes with settle; `seal` is the API's.
+    `parkingNo` and `action` are in the claim's current details; `evidence` goes with settle; `seal` is the API's, and
+    so is `accountId`, where it has kept a refund account. An account itself is never in it: it would stay in the
+    history. That is why unknown fields are kept here, to be refused.
     """
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
 
     parking_no: int = Field(alias="parkingNo")
     action: str
@@ -53,6 +57,7 @@ class OperatorCommand(Message):
     evidence: str | None = None
     channel: str = "web-ui"
     seal: str | None = None
+    account_id: int | None = Field(None, alias="accountId")
 
 
 class CommandResult(Message):

@@ -86,6 +86,8 @@ class LegRefund:
         return answer
 
     def _why(self, result: RefundResult) -> Stands:
+        if result.kind is RefundKind.PAYING_OUT:
+            return Stands(StuckReason.PAYOUT_OPEN, "its payout by hand has no result yet")
         detail = f"{self._leg.gateway} answered {result.code}"
         if (cause := _REFUSING.get(result.kind)) is not None:
             return Stands(cause, detail, refuses=True)

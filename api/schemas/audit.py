@@ -79,6 +79,7 @@ class RefundEntry(Wire):
     reference: str | None = Field(alias="pgRfdNo", description="The gateway's own number of the refund.")
     evidence: str | None = Field(alias="evidence")
     settled_at: datetime | None = Field(alias="rfdDtm")
+    account: str | None = Field(alias="rfdActnMask", description="Bank and last digits of the account it goes to.")
 
     @classmethod
     def of(cls, leg: RefundLeg) -> Self:
@@ -94,6 +95,7 @@ class RefundEntry(Wire):
             settled_by=leg.settled_by.value if leg.settled_by else None,
             reference=leg.refund_ref,
             evidence=leg.evidence,
+            account=leg.account_shown,
             settled_at=leg.settled_at,
         )
 

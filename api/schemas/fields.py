@@ -30,6 +30,8 @@ Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT)]
 Count = Annotated[int, Field(strict=True, ge=0, le=LARGEST_COUNT)]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=LARGEST_COUNT)]
 LineNo = Annotated[int, Field(strict=True, ge=1, le=LARGEST_COUNT)]
+BankCode = Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=r"^[0-9A-Za-z]+$")]
+AccountNo = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z -]+$")]
 YesNo = Literal["Y", "N"]
 
 

@@ -30,6 +30,9 @@ ASKED: Mapping[str, str] = {
     "payment.extra": "addPayInfo",
     "payment.needs_quote": "quoteToken",
     "payment.account": "rfdActnNo",
+    "account.bank": "rfdBankCd",
+    "account.number": "rfdActnNo",
+    "account.holder": "rfdActnDepositorNm",
     "whatif.staff_only": "whatIf",
 }
 """By reason, the field of a cancel or a quote."""

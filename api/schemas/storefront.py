@@ -11,6 +11,7 @@ from api.codes import (
     BOOKING,
     LINE_CLASS,
     LINE_STATUS,
+    MANUAL_REFUND_RESULT,
     MEANS,
     MEDIUM,
     PROMOTION,
@@ -22,8 +23,8 @@ from api.codes import Booking as Booking
 from api.codes import LineClass as LineClass
 from api.codes import Medium as Medium
 from api.schemas.feed_fields import Moment
-from api.schemas.fields import FreeText, LineNo, Name, Number, Password, Quantity, Wire, YesNo
-from domain.claims import Actor
+from api.schemas.fields import AccountNo, BankCode, FreeText, LineNo, Name, Number, Password, Quantity, Wire, YesNo
+from domain.claims import Actor, PayoutState
 from domain.orders import LineStatus, Means, Promotion, SaleMethod, SaleStatus
 from domain.policy import Returning
 from store.private import BANK_PART, HOLDER_PART, NUMBER_PART, TOKEN_PART
@@ -32,7 +33,6 @@ MOST_LINES = 2000
 
 ReasonCode = Annotated[str, StringConstraints(min_length=1, max_length=10, pattern=r"^[0-9A-Za-z]+$")]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=100_000, pattern=r"^[A-Za-z0-9_.=-]+$")]
-AccountNo = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z -]+$")]
 
 # --- asked ------------------------------------------------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ class CancelAsked(QuoteAsked, StrictlyAsked):
 
     quote_token: Token | None = Field(None, alias="quoteToken", description="Binds the cancel to the quoted amounts.")
     free_text: FreeText | None = Field(None, alias="claimCausEtcCont", description="The reason in the caller's words.")
-    bank_code: ReasonCode | None = Field(
+    bank_code: BankCode | None = Field(
         None, alias="rfdBankCd", description="The refund account has a bank, a number and a holder: all three or none."
     )
     account_no: AccountNo | None = Field(None, alias="rfdActnNo", repr=False)
@@ -419,6 +419,14 @@ class MoneyRow(Wire):
     vat: int | None = Field(alias="vatAmt", description="VAT in the taxable part; null: the gateway was told none.")
     closed: YesNo = Field(alias="clsYn", description="Y: a payment that was awaited, and that a cancel closed.")
     extra: YesNo = Field(alias="addPayYn", description="Y: a payment that a claim took as its extra payment.")
+    account: str | None = Field(
+        None, alias="rfdActnMask", description="Of a refund that goes to an account: its bank and last digits."
+    )
+    payout: Annotated[PayoutState, MANUAL_REFUND_RESULT] | None = Field(
+        None,
+        alias="manlRfdRsltCd",
+        description="Of a refund paid by hand: 10 untreated, 20 success, 30 failure.",
+    )
 
 
 class ExtraCharge(Wire):
