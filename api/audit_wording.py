@@ -27,6 +27,14 @@ SUMS: Mapping[Sum, tuple[str, str]] = {
         "결제별 환불의 합이 클레임의 환불액과 다릅니다.",
         "What goes back to the payments is not the claim's refund.",
     ),
+    Sum.LATE_REFUND: (
+        "취소 후에 입금된 금액이 그만큼 환불되지 않습니다.",
+        "What came in after the claim had closed its payment is not what goes back of it.",
+    ),
+    Sum.RETURNED_OUTSIDE: (
+        "결제사에서 직접 환불된 금액보다 많이 환불에서 제외되었습니다: 고객에게 돌려줄 금액이 남아 있습니다.",
+        "Claims returned less than they should: what they took for returned outside of them was not.",
+    ),
     Sum.CREDIT_RETURNED: (
         "자체 결제수단 환불과 잔액 변동이 다릅니다.",
         "The booking of an own credit is not what was settled.",

@@ -633,6 +633,7 @@ COST_RULES: Mapping[str, tuple[str, str]] = {
     ),
     "gift": ("상품과 함께 취소되는 사은품", "A gift, cancelled with the goods that it came for"),
     "waiting_payment": ("입금되지 않은 금액", "What was never paid"),
+    "returned_outside": ("이미 환불된 금액", "What was returned already"),
 }
 
 EARLIER_FEE_RETURNED = ("이전 취소에서 부과된 배송비 반환", "Shipping that an earlier cancel charged, given back")
@@ -678,6 +679,11 @@ EXPLANATIONS: Mapping[str, tuple[str, str]] = {
     "waiting_payment": (
         "입금되지 않은 {waiting} 제외: 받지 않은 금액은 돌려주지 않음",
         "{waiting} was never paid, and is not given back",
+    ),
+    "returned_outside": (
+        "이 주문의 결제 중 {returned}은(는) 결제사에서 이미 환불됨: {net} 중 {refundable}만 환불 가능, {amount} 제외",
+        "{returned} of the order was returned already, at the payment provider itself: of {net} only {refundable} can "
+        "still go back, {amount} is not returned again",
     ),
 }
 """Why an amount is what it is, by rule, filled with the numbers that the rule went by."""

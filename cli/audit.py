@@ -135,6 +135,15 @@ def _print_movements(found: Mapping[str, Any], timezone: str) -> None:
         ),
     )
     _section(
+        "Returned past any claim",
+        ("Payment", "Means", ">Amount", "State", "Refund", "Reference", "Found"),
+        found["extRfdList"],
+        lambda one: (
+            *(one["payNo"], _means(one), amount(one["rfdAmt"]), one["extRfdStat"], one["rfdLegNo"]),
+            *(one["pgRfdNo"], at(one["foundDtm"])),
+        ),
+    )
+    _section(
         "Stock",
         ("Claim", "Kind", "Goods", "Variant", ">Units", "At"),
         found["stockList"],
@@ -164,6 +173,8 @@ def _means(entry: Mapping[str, Any]) -> str:
 def _what_became(payment: Mapping[str, Any]) -> str:
     if payment["addPayYn"] == "Y":
         return "taken by a claim"
+    if payment["lateAmt"] is not None:
+        return "paid after a claim had closed it"
     return "closed by a claim" if payment["clsYn"] == "Y" else ""
 
 

@@ -106,6 +106,19 @@ class SettledBy(StrEnum):
     OURS = "OURS"
 
 
+class ExternalState(StrEnum):
+    """A refund found at a gateway that no claim asked for, and what it turned out to be.
+
+    COUNTED: somebody else's; so much less is left to give back. FAILED: it came to nothing. OURS: a leg's own, whose
+    answer had not been read yet. SETTLES_LEG: a person settled a leg by hand with it.
+    """
+
+    COUNTED = "COUNTED"
+    FAILED = "FAILED"
+    OURS = "OURS"
+    SETTLES_LEG = "SETTLES_LEG"
+
+
 class AttemptState(StrEnum):
     """SENT: armed, and its outcome not known yet. ANSWERED: the outcome is written. ABSENT: looked up, not there."""
 

@@ -28,6 +28,7 @@ class Leg:
 class Books:
     """Both sides. `due` is what is still to be returned less what the customer still owes; it can be negative.
 
+    `refunded` is what went back, past any claim too; what of that no claim has reckoned with yet lowers `due`.
     `bought` is goods alone, at what they cost now; `fees` is all shipping of groups with goods left.
     """
 
@@ -51,14 +52,17 @@ def books(state: OrderState, legs: Sequence[Leg], extra_paid: int = 0, extra_owe
     `extra_owed` what claims charge and have not taken yet.
     """
     waiting = sum(payment.amount for payment in state.order.payments if payment.waiting)
-    paid = sum(payment.amount for payment in state.order.payments if payment.status is PaymentStatus.PAID)
+    paid = sum(payment.received for payment in state.order.payments if payment.status is PaymentStatus.PAID)
+    outside = sum(payment.returned_outside for payment in state.order.payments)
+    reckoned = sum(claim.returned_outside for claim in state.cancels)
     return Books(
         paid=paid - extra_paid,
         extra_paid=extra_paid,
-        refunded=sum(leg.amount for leg in legs if leg.state is LegState.SETTLED),
+        refunded=sum(leg.amount for leg in legs if leg.state is LegState.SETTLED) + outside,
         due=sum(leg.amount for leg in legs if leg.state not in (LegState.SETTLED, LegState.VOID))
         - waiting
-        - extra_owed,
+        - extra_owed
+        - (outside - reckoned),
         bought=_bought(state),
         fees=_fees(state),
     )

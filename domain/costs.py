@@ -23,6 +23,8 @@ class CostKind(StrEnum):
     FEE_RETURNED = "fee_returned"
     UNPAID = "unpaid"
     """What the order was to cost and nobody has paid: it can't be returned."""
+    RETURNED_OUTSIDE = "returned_outside"
+    """What was returned past any claim, in a gateway's own console: it isn't returned again."""
 
 
 class Rule(StrEnum):
@@ -36,6 +38,7 @@ class Rule(StrEnum):
     REMOTE_SURCHARGE = "remote_surcharge"
     GIFT = "gift"
     WAITING_PAYMENT = "waiting_payment"
+    RETURNED_OUTSIDE = "returned_outside"
 
 
 class CouponCause(StrEnum):

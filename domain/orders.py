@@ -182,7 +182,8 @@ class Payment:
 
     `tax_free` and `vat` are the parts of `amount` that its gateway was told, None when none were; of `tax_free` so much
     as `refunding_tax_free` is returned. `expires_at` is when mileage would have expired. `closed`: a waiting payment
-    that a claim has closed. `extra`: a claim took it, it was not made at purchase.
+    that a claim has closed; `captured_late` is what came in of it all the same. `extra`: a claim took it, it was not
+    made at purchase. `returned_outside` went back past any claim, in the gateway's own console.
     """
 
     payment_no: str
@@ -199,6 +200,8 @@ class Payment:
     expires_at: datetime | None = None
     closed: bool = False
     extra: bool = False
+    captured_late: int | None = None
+    returned_outside: int = 0
 
     @property
     def waiting(self) -> bool:
@@ -206,8 +209,14 @@ class Payment:
         return self.status is PaymentStatus.WAITING and not self.closed
 
     @property
+    def received(self) -> int:
+        """What came in of it; of one that is waiting, what is to come."""
+        return self.amount if self.captured_late is None else self.captured_late
+
+    @property
     def left(self) -> int:
-        return self.amount - self.refunding
+        """What can still be given back. Somebody else may have taken what claims have planned to return."""
+        return max(self.received - self.refunding - self.returned_outside, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +262,7 @@ class PriorClaim:
 
     `fees_charged` is per delivery group, what this claim charged; `coupons_taken_back` are the coupons that it freed
     while units discounted by them stayed bought; `coupons_freed` are all that it freed, those included.
+    `returned_outside` is what it returned less because it had gone back past any claim.
     """
 
     claim_no: str
@@ -265,6 +275,7 @@ class PriorClaim:
     fees_returned: Mapping[str, int] = field(default_factory=dict)
     coupons_taken_back: frozenset[str] = frozenset()
     coupons_freed: frozenset[str] = frozenset()
+    returned_outside: int = 0
 
 
 @dataclass(frozen=True, slots=True)

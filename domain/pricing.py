@@ -14,7 +14,7 @@ from domain import gifts
 from domain.allocation import spread
 from domain.costs import CostKind, CostRow, Costs, PointsBack, Rule, Selection
 from domain.coupon_rules import settle_coupons
-from domain.orders import Fault, Means, OrderState
+from domain.orders import Fault, Means, OrderState, PaymentStatus
 from domain.policy import EarnedPoints, Policy
 from domain.rounding import check_rounding
 from domain.shipping import settle_shipping
@@ -45,6 +45,9 @@ def price(state: OrderState, selection: Sequence[Selection], fault: Fault, at: d
     net = sum(row.amount for row in rows)
     coupons = tuple(chain.from_iterable(stage.coupons for stage in stages))
     check_rounding(situation, coupons, net)
+    outside = _settle_outside(state, net)
+    rows += outside
+    net += sum(row.amount for row in outside)
     legs = spread(max(net, 0), state.order.payments, policy.refund, tax_free=_tax_free(situation, rows), at=at)
     return Costs(
         currency=state.order.currency,
@@ -84,6 +87,26 @@ def _settle_unpaid(situation: Situation) -> Settled:
     if not waiting:
         return Settled()
     return Settled((CostRow(CostKind.UNPAID, Rule.WAITING_PAYMENT, -waiting, inputs={"waiting": waiting}),))
+
+
+def _settle_outside(state: OrderState, net: int) -> tuple[CostRow, ...]:
+    """What went back past any claim, in a gateway's console, isn't returned again where money is lacking for it.
+
+    Only all payments together can lack money: what one of them can't take goes to another.
+    """
+    left = sum(payment.left for payment in state.order.payments if payment.status is PaymentStatus.PAID)
+    returned = sum(payment.returned_outside for payment in state.order.payments)
+    reckoned = sum(claim.returned_outside for claim in state.cancels)
+    missing = min(net - left, returned - reckoned)
+    if missing <= 0:
+        return ()
+    row = CostRow(
+        CostKind.RETURNED_OUTSIDE,
+        Rule.RETURNED_OUTSIDE,
+        -missing,
+        inputs={"net": net, "refundable": left, "returned": returned},
+    )
+    return (row,)
 
 
 def _tax_free(situation: Situation, rows: Sequence[CostRow]) -> int:

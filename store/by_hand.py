@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Integer, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import AttemptState, LegState, SettledBy
+from domain.claims import AttemptState, ExternalState, LegState, SettledBy
 from domain.orders import Means
-from store.tables import refund_attempts, refund_legs
+from store.tables import external_refunds, refund_attempts, refund_legs
 
 
 async def leg_state(conn: AsyncConnection, leg_id: str) -> LegState:
@@ -84,7 +84,10 @@ async def use_account(conn: AsyncConnection, leg_id: str, account_id: int) -> No
 
 
 async def settle(conn: AsyncConnection, leg_id: str, evidence: str) -> None:
-    """The money was returned outside: by a bank transfer, say. `evidence` is where that can be looked up."""
+    """The money was returned outside: by a bank transfer, say. `evidence` is where that can be looked up.
+
+    When it is the gateway's reference of a refund that was found there, that refund and the leg are the same money.
+    """
     await conn.execute(
         update(refund_legs)
         .where(refund_legs.c.leg_id == leg_id)
@@ -96,6 +99,7 @@ async def settle(conn: AsyncConnection, leg_id: str, evidence: str) -> None:
             moved_at=func.clock_timestamp(),
         )
     )
+    await _is_of_leg(conn, leg_id, evidence, ExternalState.SETTLES_LEG)
 
 
 async def settle_by_reference(conn: AsyncConnection, leg_id: str, refund_ref: str) -> None:
@@ -121,4 +125,19 @@ async def settle_by_reference(conn: AsyncConnection, leg_id: str, refund_ref: st
             settled_at=func.clock_timestamp(),
             moved_at=func.clock_timestamp(),
         )
+    )
+    await _is_of_leg(conn, leg_id, refund_ref, ExternalState.OURS)
+
+
+async def _is_of_leg(conn: AsyncConnection, leg_id: str, refund_ref: str, state: ExternalState) -> None:
+    await conn.execute(
+        update(external_refunds)
+        .where(
+            external_refunds.c.order_no == refund_legs.c.order_no,
+            external_refunds.c.payment_no == refund_legs.c.payment_no,
+            external_refunds.c.refund_ref == refund_ref.strip(),
+            external_refunds.c.state == ExternalState.COUNTED,
+            refund_legs.c.leg_id == leg_id,
+        )
+        .values(state=state, leg_id=leg_id, moved_at=func.clock_timestamp())
     )

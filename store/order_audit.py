@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.orders import Means, Payment
 from store.conservation import Difference, OrderBooks, books_of, differences
 from store.extra_payments import ExtraPayment, extra_of_order
+from store.late_money import ExternalRefund, external_of_order
 from store.orders import load_payments
 from store.refund_legs import RefundLeg, legs_of_order
 from store.tables import coupon_movements, credit_movements, stock_movements
@@ -76,6 +77,7 @@ class OrderAudit:
     differences: tuple[Difference, ...]
     payments: tuple[Payment, ...]
     legs: tuple[RefundLeg, ...]
+    external: tuple[ExternalRefund, ...]
     extra: tuple[ExtraPayment, ...]
     stock: tuple[StockMovement, ...]
     coupons: tuple[CouponMovement, ...]
@@ -92,6 +94,7 @@ async def load_audit(conn: AsyncConnection, order_no: str) -> OrderAudit | None:
         differences=tuple(await differences(conn, order_no)),
         payments=await load_payments(conn, order_no),
         legs=await legs_of_order(conn, order_no),
+        external=await external_of_order(conn, order_no),
         extra=await extra_of_order(conn, order_no),
         stock=await _stock_movements(conn, order_no),
         coupons=await _coupon_movements(conn, order_no),

@@ -7,11 +7,25 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Text, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Label,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import FINAL, ClaimKind, ClaimStatus
+from domain.claims import FINAL, ClaimKind, ClaimStatus, ExternalState
 from domain.costs import CostKind, CouponCause
 from domain.orders import (
     BelowMinimum,
@@ -39,6 +53,7 @@ from store.tables import (
     claim_lines,
     claims,
     coupons,
+    external_refunds,
     items,
     order_benefit_shares,
     order_benefits,
@@ -166,6 +181,7 @@ def _standing_claims(row: Any) -> tuple[PriorClaim, ...]:
     for fee in row.claim_fees:
         into = (charged if fee["kind"] == CostKind.FEE_CHARGED else returned)[fee["claim_no"]]
         into[fee["group_no"]] = into.get(fee["group_no"], 0) + abs(fee["amount"])
+    outside = {of["claim_no"]: -of["amount"] for of in row.claim_outside}
     taken_back: dict[str, set[str]] = defaultdict(set)
     freed: dict[str, set[str]] = defaultdict(set)
     for coupon in row.claim_coupons:
@@ -184,33 +200,50 @@ def _standing_claims(row: Any) -> tuple[PriorClaim, ...]:
             fees_returned=returned[claim["claim_no"]],
             coupons_taken_back=frozenset(taken_back[claim["claim_no"]]),
             coupons_freed=frozenset(freed[claim["claim_no"]]),
+            returned_outside=outside.get(claim["claim_no"], 0),
         )
         for claim in row.claims
     )
 
 
-_PAYMENT = tuple(
-    order_payments.c[name]
-    for name in (
-        "payment_no",
-        "means",
-        "amount",
-        "status",
-        "gateway",
-        "gateway_ref",
-        "partial_cancel",
-        "refunding",
-        "tax_free",
-        "vat",
-        "refunding_tax_free",
-        "expires_at",
-        "taken_by",
-        "closed_by",
+def _returned_outside() -> Label[Any]:
+    found = external_refunds.c
+    returned = select(func.coalesce(func.sum(found.amount), 0)).where(
+        found.order_no == order_payments.c.order_no,
+        found.payment_no == order_payments.c.payment_no,
+        found.state == ExternalState.COUNTED,
     )
+    return cast(returned.scalar_subquery(), BigInteger).label("returned_outside")
+
+
+_PAYMENT = (
+    *(
+        order_payments.c[name]
+        for name in (
+            "payment_no",
+            "means",
+            "amount",
+            "status",
+            "gateway",
+            "gateway_ref",
+            "partial_cancel",
+            "refunding",
+            "tax_free",
+            "vat",
+            "refunding_tax_free",
+            "expires_at",
+            "taken_by",
+            "closed_by",
+            "captured_late",
+        )
+    ),
+    _returned_outside(),
 )
 
 
-def _list(name: str, columns: Sequence[Column[Any]], *, where: ColumnElement[bool], by: Sequence[Any]) -> Any:
+def _list(
+    name: str, columns: Sequence[Column[Any] | Label[Any]], *, where: ColumnElement[bool], by: Sequence[Any]
+) -> Any:
     """The rows as one JSON list of objects by column name, in the order of `by`. Times become ISO 8601 texts."""
     fields: list[ColumnElement[Any]] = []
     for column in columns:
@@ -226,6 +259,7 @@ def _state_statement() -> Select[Any]:
     share, claim, held, fee, freed = order_benefit_shares.c, claims.c, claim_lines.c, claim_costs.c, claim_coupons.c
     stands = and_(claim.order_no == order_no, claim.status != ClaimStatus.REJECTED)
     is_fee = or_(fee.kind == CostKind.FEE_CHARGED, fee.kind == CostKind.FEE_RETURNED)
+    is_reckoned = fee.kind == CostKind.RETURNED_OUTSIDE
     return select(
         orders.c.member_no,
         orders.c.currency,
@@ -301,6 +335,12 @@ def _state_statement() -> Select[Any]:
             (fee.claim_no, fee.kind, fee.group_no, fee.amount),
             where=and_(fee.claim_no == claim.claim_no, stands, is_fee),
             by=[fee.claim_no, fee.position],
+        ),
+        _list(
+            "claim_outside",
+            (fee.claim_no, fee.amount),
+            where=and_(fee.claim_no == claim.claim_no, stands, is_reckoned),
+            by=[fee.claim_no],
         ),
         _list(
             "claim_coupons",

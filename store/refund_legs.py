@@ -19,7 +19,8 @@ class RefundLeg:
 
     `tax_free` and `vat` are the parts that the gateway is told, None when it was told none at purchase. `valid_days`
     is for mileage that had expired. `account_shown`: bank and last digits of the account that it goes to; `payout`: how
-    far its newest payout by hand is; both None where there is none.
+    far its newest payout by hand is; both None where there is none. `late`: of money that came in after the claim, no
+    part of what it was quoted.
     """
 
     leg_id: str
@@ -31,6 +32,7 @@ class RefundLeg:
     tax_free: int | None
     vat: int | None
     valid_days: int | None
+    late: bool
     state: LegState
     settled_by: SettledBy | None
     refund_ref: str | None
@@ -71,6 +73,7 @@ async def _legs(conn: AsyncConnection, which: ColumnElement[bool]) -> tuple[Refu
             refund_legs.c.tax_free,
             refund_legs.c.vat,
             refund_legs.c.valid_days,
+            refund_legs.c.late,
             refund_legs.c.state,
             refund_legs.c.settled_by,
             refund_legs.c.refund_ref,

@@ -18,12 +18,19 @@ from typing import Any
 from sqlalchemy import Select, Text, Update, and_, bindparam, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import AttemptState, ClaimStatus, LegState, SettledBy, Step
+from domain.claims import AttemptState, ClaimStatus, ExternalState, LegState, SettledBy, Step
 from domain.orders import Means
 from store import claims
 from store.fence import ClaimHead
 from store.payouts import untreated_of
-from store.tables import claim_events, order_payments, private_parts, refund_attempts, refund_legs
+from store.tables import (
+    claim_events,
+    external_refunds,
+    order_payments,
+    private_parts,
+    refund_attempts,
+    refund_legs,
+)
 from store.tables import claims as claims_table
 
 
@@ -288,7 +295,7 @@ async def arm(
 def _payment_statement() -> Select[Any]:
     """Who holds a payment by an attempt that is sent, and what the gateway should still hold of it by our ledger.
 
-    What was paid by hand is still there.
+    What was paid by hand is still there, unless that was done by a refund at the gateway too.
     """
     order_no, payment_no = bindparam("of_order", type_=Text), bindparam("of_payment", type_=Text)
     holder = (
@@ -312,7 +319,17 @@ def _payment_statement() -> Select[Any]:
         )
         .scalar_subquery()
     )
-    return select(holder, order_payments.c.amount - gone).where(
+    outside = (
+        select(func.coalesce(func.sum(external_refunds.c.amount), 0))
+        .where(
+            external_refunds.c.order_no == order_no,
+            external_refunds.c.payment_no == payment_no,
+            external_refunds.c.state.in_((ExternalState.COUNTED, ExternalState.SETTLES_LEG)),
+        )
+        .scalar_subquery()
+    )
+    received = func.coalesce(order_payments.c.captured_late, order_payments.c.amount)
+    return select(holder, received - gone - outside).where(
         order_payments.c.order_no == order_no, order_payments.c.payment_no == payment_no
     )
 
@@ -508,7 +525,22 @@ async def _move_leg(
     )
     if attempt is not None and seen.attempt is not None:
         change = change.add_cte(_attempt_change(seen.leg, seen.attempt, attempt).cte("attempt"))
+    if (refund_ref := values.get("refund_ref")) is not None:
+        change = change.add_cte(_own_after_all(seen.leg, refund_ref).cte("own"))
     await conn.execute(change)
+
+
+def _own_after_all(leg: Leg, refund_ref: str) -> Update:
+    """A refund that was found at the gateway before its answer was read isn't somebody else's."""
+    return (
+        update(external_refunds)
+        .where(
+            external_refunds.c.gateway == leg.gateway,
+            external_refunds.c.payment_ref == leg.payment_ref,
+            external_refunds.c.refund_ref == refund_ref,
+        )
+        .values(state=ExternalState.OURS, leg_id=leg.leg_id, moved_at=func.clock_timestamp())
+    )
 
 
 async def _restep(conn: AsyncConnection, claim_no: str) -> None:

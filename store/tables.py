@@ -40,6 +40,7 @@ from domain.claims import (
     ClaimStatus,
     Direction,
     EffectState,
+    ExternalState,
     LegState,
     NoticeEvent,
     NoticeState,
@@ -253,13 +254,15 @@ order_payments = Table(
     _at("expires_at", nullable=True),
     Column("taken_by", Text, comment="the claim that took it as its extra payment; null: made at purchase"),
     Column("closed_by", Text, comment="the claim that closed it while it was waiting"),
+    Column("captured_late", BigInteger, comment="what came in all the same after a claim had closed it"),
     PrimaryKeyConstraint("order_no", "payment_no"),
     CheckConstraint("amount >= 0", name="amount"),
-    CheckConstraint("refunding >= 0 AND refunding <= amount", name="never_above_paid"),
+    CheckConstraint("refunding >= 0 AND refunding <= coalesce(captured_late, amount)", name="never_above_paid"),
     CheckConstraint(
         "refunding_tax_free >= 0 AND refunding_tax_free <= coalesce(tax_free, 0)", name="tax_free_never_above_paid"
     ),
-    CheckConstraint("closed_by IS NULL OR status = 'waiting'", name="closed_while_waiting"),
+    CheckConstraint("closed_by IS NULL OR (status = 'waiting') = (captured_late IS NULL)", name="closed_while_waiting"),
+    CheckConstraint("captured_late > 0 AND status = 'paid' OR captured_late IS NULL", name="captured_late"),
     _one_of("means", Means),
     _one_of("status", PaymentStatus),
 )
@@ -484,6 +487,13 @@ refund_legs = Table(
     Column("tax_free", BigInteger, comment="tax-free part; null: the gateway isn't told"),
     Column("vat", BigInteger, comment="VAT in the rest; null: the gateway isn't told"),
     Column("valid_days", Integer, comment="of mileage that had expired"),
+    Column(
+        "late",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="of money that came in after the claim: no part of what it was quoted",
+    ),
     Column("state", Text, nullable=False, server_default=LegState.PLANNED.value),
     Column("key_no", Integer, nullable=False, server_default="1", comment="n of refund-{leg}-{n}"),
     Column("key_used_at", DateTime(timezone=True), comment="when key n was first sent"),
@@ -577,6 +587,28 @@ Index(
     unique=True,
     postgresql_where=text("state = 'UNTREATED'"),
 )
+
+external_refunds = Table(
+    "external_refunds",
+    metadata,
+    Column("gateway", Text, nullable=False),
+    Column("payment_ref", Text, nullable=False),
+    Column("refund_ref", Text, nullable=False, comment="the gateway's own reference of the refund"),
+    Column("order_no", Text, nullable=False),
+    Column("payment_no", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("state", Text, nullable=False, server_default=ExternalState.COUNTED.value),
+    Column("leg_id", Text, ForeignKey("refund_legs.leg_id"), comment="the leg that it turned out to be of"),
+    _at("found_at", now=True),
+    _at("moved_at", now=True),
+    PrimaryKeyConstraint("gateway", "payment_ref", "refund_ref"),
+    ForeignKeyConstraint(["order_no", "payment_no"], ["order_payments.order_no", "order_payments.payment_no"]),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("(state IN ('OURS', 'SETTLES_LEG')) = (leg_id IS NOT NULL)", name="of_a_leg"),
+    _one_of("state", ExternalState),
+    comment="refunds that no claim asked for: somebody made them in the gateway's own console",
+)
+Index("ix_external_refunds_order_no", external_refunds.c.order_no)
 
 # --- money in: what a cancel costs beyond its refund ----------------------------------------------------------------
 

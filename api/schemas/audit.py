@@ -18,6 +18,7 @@ from store.conservation import Difference
 from store.extra_payments import ExtraPayment
 from store.findings import OpenFinding
 from store.inbox import InboxNotice
+from store.late_money import ExternalRefund
 from store.order_audit import CouponMovement, CreditMovement, OrderAudit, StockMovement
 from store.refund_legs import RefundLeg
 
@@ -27,7 +28,7 @@ class Conservation(Wire):
 
     paid: int = Field(alias="paidAmt", description="Paid at purchase.")
     extra_paid: int = Field(alias="addPayAmt", description="Taken by claims that cost more than they returned.")
-    refunded: int = Field(alias="rfdAmt")
+    refunded: int = Field(alias="rfdAmt", description="By claims, and past any claim.")
     due: int = Field(alias="dueAmt", description="Still to be returned, less what is still owed; can be negative.")
     bought: int = Field(alias="boughtAmt", description="Goods still bought, at what they cost now.")
     fees: int = Field(alias="feeAmt", description="All shipping of groups with goods left.")
@@ -49,7 +50,13 @@ class PaymentEntry(Wire):
     means: Annotated[Means, MEANS] = Field(alias="payWayCd")
     status: Annotated[PaymentStatus, PAYMENT_STATUS] = Field(alias="payStatCd")
     amount: int = Field(alias="payAmt")
-    refunding: int = Field(alias="rfdAmt", description="Returned of it, or planned to be.")
+    refunding: int = Field(alias="rfdAmt", description="Returned of it by claims, or planned to be.")
+    returned_outside: int = Field(
+        alias="extRfdAmt", description="Returned of it past any claim, in the gateway's own console."
+    )
+    captured_late: int | None = Field(
+        alias="lateAmt", description="What came in of it after a cancel had closed it; null: nothing."
+    )
     closed: YesNo = Field(alias="clsYn", description="Y: it was awaited, and a cancel closed it.")
     extra: YesNo = Field(alias="addPayYn", description="Y: a claim took it as its extra payment.")
 
@@ -61,6 +68,8 @@ class PaymentEntry(Wire):
             status=payment.status,
             amount=payment.amount,
             refunding=payment.refunding,
+            returned_outside=payment.returned_outside,
+            captured_late=payment.captured_late,
             closed=yes_no(payment.closed),
             extra=yes_no(payment.extra),
         )
@@ -78,6 +87,7 @@ class RefundEntry(Wire):
     settled_by: str | None = Field(alias="settledBy", description="GATEWAY, HAND or OURS.")
     reference: str | None = Field(alias="pgRfdNo", description="The gateway's own number of the refund.")
     evidence: str | None = Field(alias="evidence")
+    late: YesNo = Field(alias="lateYn", description="Y: of money that came in after the cancel.")
     settled_at: datetime | None = Field(alias="rfdDtm")
     account: str | None = Field(alias="rfdActnMask", description="Bank and last digits of the account it goes to.")
 
@@ -96,7 +106,39 @@ class RefundEntry(Wire):
             reference=leg.refund_ref,
             evidence=leg.evidence,
             account=leg.account_shown,
+            late=yes_no(leg.late),
             settled_at=leg.settled_at,
+        )
+
+
+class ExternalRefundEntry(Wire):
+    """A refund that no claim asked for: somebody made it in the gateway's own console."""
+
+    payment_no: str = Field(alias="payNo")
+    means: Annotated[Means, MEANS] = Field(alias="payWayCd")
+    gateway: str = Field(alias="gateway")
+    reference: str = Field(alias="pgRfdNo", description="The gateway's own number of the refund.")
+    amount: int = Field(alias="rfdAmt")
+    state: str = Field(
+        alias="extRfdStat",
+        description="COUNTED; FAILED: it came to nothing; OURS, SETTLES_LEG: it turned out to be of a claim's refund.",
+    )
+    leg_id: str | None = Field(alias="rfdLegNo", description="The claim's refund that it turned out to be of.")
+    found_at: datetime = Field(alias="foundDtm")
+    moved_at: datetime = Field(alias="dtm")
+
+    @classmethod
+    def of(cls, refund: ExternalRefund) -> Self:
+        return cls(
+            payment_no=refund.payment_no,
+            means=refund.means,
+            gateway=refund.gateway,
+            reference=refund.refund_ref,
+            amount=refund.amount,
+            state=refund.state.value,
+            leg_id=refund.leg_id,
+            found_at=refund.found_at,
+            moved_at=refund.moved_at,
         )
 
 
@@ -229,8 +271,8 @@ class DifferenceEntry(Wire):
 class AuditView(Wire):
     """The books of an order, both sides; all that doesn't add up; and every movement, oldest first.
 
-    Money in is `payList`, extra payments included, and `addPayList`; money out is `rfdList`. Earned points that were
-    taken back are in `creditList`; they are no part of the money.
+    Money in is `payList`, extra payments included, and `addPayList`; money out is `rfdList`, and `extRfdList` past any
+    claim. Earned points that were taken back are in `creditList`; they are no part of the money.
     """
 
     order_no: str = Field(alias="ordNo")
@@ -242,6 +284,7 @@ class AuditView(Wire):
     payments: list[PaymentEntry] = Field(alias="payList")
     extra: list[ExtraEntry] = Field(alias="addPayList")
     refunds: list[RefundEntry] = Field(alias="rfdList")
+    external: list[ExternalRefundEntry] = Field(alias="extRfdList")
     stock: list[StockEntry] = Field(alias="stockList")
     coupons: list[CouponEntry] = Field(alias="cpnList")
     credits: list[CreditEntry] = Field(alias="creditList")
@@ -316,6 +359,7 @@ def audit_view(audit: OrderAudit, language: str) -> AuditView:
         payments=[PaymentEntry.of(payment) for payment in audit.payments],
         extra=[ExtraEntry.of(extra) for extra in audit.extra],
         refunds=[RefundEntry.of(leg) for leg in audit.legs],
+        external=[ExternalRefundEntry.of(refund) for refund in audit.external],
         stock=[StockEntry.of(movement) for movement in audit.stock],
         coupons=[CouponEntry.of(movement) for movement in audit.coupons],
         credits=[CreditEntry.of(movement) for movement in audit.credits],

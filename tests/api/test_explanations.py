@@ -178,6 +178,13 @@ def _facts(text: str) -> set[str]:
             "배송그룹 전체 취소: 도서산간 추가 배송비 5,000원 반환",
         ),
         (
+            CostKind.RETURNED_OUTSIDE,
+            Rule.RETURNED_OUTSIDE,
+            -4_000,
+            {"net": 10_000, "refundable": 6_000, "returned": 5_000},
+            "이 주문의 결제 중 5,000원은(는) 결제사에서 이미 환불됨: 10,000원 중 6,000원만 환불 가능, 4,000원 제외",
+        ),
+        (
             CostKind.UNPAID,
             Rule.WAITING_PAYMENT,
             -15_000,

@@ -33,6 +33,7 @@ from tests.support.golden import (
     OptionChange,
     Provided,
     Quote,
+    ReturnOutside,
     Stage,
     Step,
     Undo,
@@ -67,7 +68,8 @@ class Teller:
             self._check_books(step, where)
         if not self._story.units_left():
             books = self._story.books()
-            assert self._story.refunded() == books.paid + books.extra_paid, "nothing is left, so all must be back"
+            back = self._story.refunded() + self._story.reckoned_outside()
+            assert back == books.paid + books.extra_paid, "nothing is left, so all must be back"
 
     def _take(self, step: AnyStep, where: str) -> None:
         match step:
@@ -85,6 +87,8 @@ class Teller:
                 self._move(step)
             case OptionChange():
                 self._change_option(step)
+            case ReturnOutside():
+                self._story.return_outside(step.return_outside)
 
     def _ask(self, step: Quote | Cancel, where: str, act: Callable[[], Costs]) -> None:
         try:

@@ -223,6 +223,40 @@ def sums(story: Story) -> tuple[int, int, set[str], set[tuple[int, int]]]:
     )
 
 
+# --- money that goes back past any claim -----------------------------------------------------------------------------
+
+
+@given(stories(), st.data())
+def test_what_went_back_outside_is_never_returned_again(story: Story, data: st.DataObject) -> None:
+    """Whenever refunds are made in a gateway's console: all that was paid is back at the end, not a won more."""
+    reference = Reference(story.state.order, story.policy)
+    paid = sum(one.amount for one in story.state.order.payments if one.status is PaymentStatus.PAID)
+    outside = 0
+    while story.units_left():
+        taken = data.draw(returned_outside(story))
+        outside += sum(taken.values())
+        story.return_outside(taken)
+        check_standing(story)
+        fault = data.draw(FAULTS)
+        wanted = possible(story, data, fault)
+        left = sum(one.left for one in story.state.order.payments if one.status is PaymentStatus.PAID)
+        costs = story.cancel(wanted, fault, legs=data.draw(LEG_STATES))
+        check_explained(costs)
+        check_standing(story)
+        net = reference.cancel(wanted, fault).net
+        assert (costs.refund, costs.extra) == (min(max(net, 0), left), max(-net, 0))
+    assert story.refunded() + outside == paid + story.extra_paid
+    check_payments_empty(story)
+
+
+@st.composite
+def returned_outside(draw: st.DrawFn, story: Story) -> dict[str, int]:
+    """By payment at a gateway, what somebody returns in its console: nothing, a part, or all that it still holds."""
+    at_gateways = (one for one in story.state.order.payments if one.gateway and one.status is PaymentStatus.PAID)
+    drawn = {one.payment_no: draw(st.sampled_from([0, 0, one.left // 3, one.left])) for one in at_gateways}
+    return {payment_no: amount for payment_no, amount in drawn.items() if amount}
+
+
 # --- a second reckoning ----------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from domain.claims import Step, StepStatus
 from domain.differences import Measure, Sum
 from domain.orders import Held, Means, PaymentStatus
 from domain.policy import Policy, Returning
-from store import claims, feed_shop, stock
+from store import claims, feed_shop, late_money, stock
 from store.conservation import differences
 from tests.store import shop
 from tests.support import orders as made
@@ -47,6 +47,15 @@ REISSUING = made.POLICY.model_copy(
 async def _refunded(conn: AsyncConnection) -> str:
     """A cancel of everything, the gift with it, all given back."""
     await shop.bring(conn, REFUNDED)
+    claim_no, _ = await shop.open_cancel(conn, REFUNDED.order_no, {1: 3, 2: 2})
+    await shop.complete(conn, claim_no)
+    return claim_no
+
+
+async def _half_returned_outside(conn: AsyncConnection) -> str:
+    """A cancel of everything, of which half of the card's money had gone back in the gateway's console."""
+    await shop.bring(conn, REFUNDED)
+    assert await late_money.book_foreign_refund(conn, REFUNDED.order_no, "1", "console-1", 15_000)
     claim_no, _ = await shop.open_cancel(conn, REFUNDED.order_no, {1: 3, 2: 2})
     await shop.complete(conn, claim_no)
     return claim_no
@@ -134,6 +143,19 @@ WRONG = [
         *(Sum.REFUND_LEGS, "{claim}", 40_000, 10_000),
     ),
     Wrong(_undone, "UPDATE refund_legs SET state = 'PLANNED'", Sum.REFUND_LEGS, "{claim}", 0, 8_667),
+    Wrong(
+        _unpaid,
+        "UPDATE order_payments SET status = 'paid', captured_late = 14000 WHERE closed_by IS NOT NULL",
+        *(Sum.LATE_REFUND, "{claim}", 14_000, 0),
+    ),
+    Wrong(
+        _half_returned_outside,
+        "UPDATE external_refunds SET amount = 14000",
+        *(Sum.RETURNED_OUTSIDE, "{order}", 14_000, 15_000),
+    ),
+    Wrong(
+        _half_returned_outside, "UPDATE external_refunds SET amount = 15001", Sum.PAYMENT_REFUNDED, "1", 30_000, 30_001
+    ),
     Wrong(_refunded, "DELETE FROM credit_movements WHERE kind = 'refund'", Sum.CREDIT_RETURNED, "{claim}-2", 10_000, 0),
     Wrong(
         _refunded,
@@ -243,7 +265,9 @@ async def test_a_claim_is_named_where_the_sum_is_of_one(conn: AsyncConnection) -
 # --- nothing is listed while all is well ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("story", [_refunded, _opened, _undone, _charged, _unpaid, _reissued, _changed])
+@pytest.mark.parametrize(
+    "story", [_refunded, _half_returned_outside, _opened, _undone, _charged, _unpaid, _reissued, _changed]
+)
 async def test_nothing_is_listed_of(conn: AsyncConnection, story: Callable[[AsyncConnection], Awaitable[str]]) -> None:
     await story(conn)
     assert await differences(conn) == []

@@ -45,5 +45,14 @@ def explained(row: CostRow) -> int:
             return told["surcharge"]
         case Rule.GIFT:
             return 0
-        case Rule.WAITING_PAYMENT:
-            return -told["waiting"]
+        case Rule.WAITING_PAYMENT | Rule.RETURNED_OUTSIDE:
+            return -_not_returned(row)
+
+
+def _not_returned(row: CostRow) -> int:
+    """What is not the shop's to give back: nobody paid it, or it went back already."""
+    told = row.inputs
+    if row.rule is Rule.WAITING_PAYMENT:
+        return told["waiting"]
+    assert 0 < told["net"] - told["refundable"] <= told["returned"]
+    return told["net"] - told["refundable"]

@@ -248,7 +248,13 @@ class OptionChange(Step):
     stage: Stage = Stage.DONE
 
 
-_STEPS = ("quote", "cancel", "decide", "undo", "move", "option_change", "policy")
+class ReturnOutside(Step):
+    """Amounts by payment; a negative one came to nothing after all."""
+
+    return_outside: dict[str, Number]
+
+
+_STEPS = ("quote", "cancel", "decide", "undo", "move", "option_change", "policy", "return_outside")
 
 
 def _kind_of_step(raw: object) -> str | None:
@@ -262,6 +268,7 @@ AnyStep = Annotated[
     | Annotated[Undo, Tag("undo")]
     | Annotated[Move, Tag("move")]
     | Annotated[OptionChange, Tag("option_change")]
+    | Annotated[ReturnOutside, Tag("return_outside")]
     | Annotated[ChangePolicy, Tag("policy")],
     Discriminator(
         _kind_of_step,

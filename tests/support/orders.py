@@ -257,6 +257,15 @@ class Story:
         self.legs[claim_no] = [replace(leg, state=LegState.VOID) for leg in self.legs[claim_no]]
         self.extra_owed.pop(claim_no, None)
 
+    def return_outside(self, amounts: Mapping[str, int]) -> None:
+        """Somebody returns amounts, by payment, past any claim; a negative one came to nothing after all."""
+        made = self.state.order
+        payments = [
+            replace(one, returned_outside=one.returned_outside + amounts.get(one.payment_no, 0))
+            for one in made.payments
+        ]
+        self.state = replace(self.state, order=replace(made, payments=tuple(payments)))
+
     def units_left(self) -> dict[int, int]:
         """Per line that has units left, how many; gifts are not asked for."""
         counted = {one.line_no: self.state.units_left(one) for one in self.state.order.lines if not one.gift}
@@ -268,6 +277,10 @@ class Story:
 
     def refunded(self) -> int:
         return sum(leg.amount for legs in self.legs.values() for leg in legs if leg.state is not LegState.VOID)
+
+    def reckoned_outside(self) -> int:
+        """What claims that stand returned less, because it had gone back past any claim."""
+        return sum(claim.returned_outside for claim in self.state.cancels)
 
     def standing_costs(self) -> list[Costs]:
         """What the claims that stand came to, in their order."""
@@ -303,6 +316,7 @@ def _standing(state: OrderState, wanted: Mapping[int, int], fault: Fault, costs:
             freed.coupon_no for freed in costs.coupons if freed.cause is CouponCause.BELOW_MINIMUM
         ),
         coupons_freed=frozenset(freed.coupon_no for freed in costs.coupons),
+        returned_outside=-sum(row.amount for row in costs.rows if row.kind is CostKind.RETURNED_OUTSIDE),
     )
 
 
