@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Column,
     ColumnElement,
     Label,
     Select,
@@ -24,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import NamedColumn
 
 from domain.claims import FINAL, ClaimKind, ClaimStatus, ExternalState
 from domain.costs import CostKind, CouponCause
@@ -241,9 +241,7 @@ _PAYMENT = (
 )
 
 
-def _list(
-    name: str, columns: Sequence[Column[Any] | Label[Any]], *, where: ColumnElement[bool], by: Sequence[Any]
-) -> Any:
+def _list(name: str, columns: Sequence[NamedColumn[Any]], *, where: ColumnElement[bool], by: Sequence[Any]) -> Any:
     """The rows as one JSON list of objects by column name, in the order of `by`. Times become ISO 8601 texts."""
     fields: list[ColumnElement[Any]] = []
     for column in columns:
