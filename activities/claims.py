@@ -189,7 +189,20 @@ class ClaimActivities:
                 if not head.status.final:
                     await claims.add_event(conn, head.claim_no, head.order_no, "claim.resumed")
                     await claims.restate(conn, head.claim_no)
-                return Begun(standing=await claims.standing(conn, claim.claim_no), pace=self._pace)
+                return await self._stands(conn, claim.claim_no)
+
+    @activity.defn
+    async def look_at_claim(self, claim: ClaimRef) -> Begun:
+        """Read where the claim stands by now, for a run that is under way."""
+        with database_errors():
+            async with self._engine.begin() as conn:
+                return await self._stands(conn, claim.claim_no)
+
+    async def _stands(self, conn: Connection, claim_no: str) -> Begun:
+        """With the corrections that are to be sent; whoever completes the claim sends what else there is."""
+        standing = await claims.standing(conn, claim_no)
+        corrections = [] if standing.final else await self._planner.unsent(conn, claim_no, NoticeEvent.REFUND_FAILED)
+        return Begun(standing=standing, pace=self._pace, notice_ids=tuple(corrections))
 
     @activity.defn
     async def turn_back(self, asked: TurnBack) -> Turned:

@@ -28,10 +28,14 @@ class Pace(Message):
 
 
 class Begun(Message):
-    """A claim at the start of a run."""
+    """A claim at the start of a run, or when a run looks again.
+
+    `notice_ids`: what its customer is to be told at once, whatever else is still to be done.
+    """
 
     standing: Standing
     pace: Pace
+    notice_ids: tuple[str, ...] = ()
 
 
 class ClaimRef(Message):

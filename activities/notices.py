@@ -95,9 +95,9 @@ class NoticePlanner:
             conn, facts, told, [self._draft(channel, told, facts) for channel in self._channels[told]]
         )
 
-    async def unsent(self, conn: Connection, claim_no: str) -> list[str]:
-        """The ids of all notices of the claim that were planned and have not ended."""
-        return await notices.unsent(conn, claim_no)
+    async def unsent(self, conn: Connection, claim_no: str, event: NoticeEvent | None = None) -> list[str]:
+        """The ids of the claim's notices that were planned and have not ended, of this event or of whatever."""
+        return await notices.unsent(conn, claim_no, event)
 
     def _draft(self, channel: Channel, event: NoticeEvent, facts: NoticeFacts) -> Draft:
         text = self._texts.render(event, channel, facts)

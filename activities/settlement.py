@@ -126,15 +126,19 @@ class SettlementActivities:
 
     @activity.defn
     async def conclude(self, asked: Conclude) -> str:
-        """Record how telling the customer ended, and answer the claim's final status."""
+        """Record how telling the customer ended, and answer the claim's status.
+
+        That is not final when the claim was reopened meanwhile: then nothing is recorded, and it goes on.
+        """
         with database_errors():
             async with self._engine.begin() as conn:
                 head = await enter(conn, asked.claim_no, None)
                 if head is None:
                     raise LookupError(asked.claim_no)
-                failed = asked.failed or await claims.notice_failed(conn, asked.claim_no)
-                status = StepStatus.FAILED if failed else StepStatus.DONE
-                await claims.set_step(conn, asked.claim_no, Step.NOTIFY, status)
+                if head.status.final:
+                    failed = asked.failed or await claims.notice_failed(conn, asked.claim_no)
+                    status = StepStatus.FAILED if failed else StepStatus.DONE
+                    await claims.set_step(conn, asked.claim_no, Step.NOTIFY, status)
                 return await claims.restate(conn, asked.claim_no)
 
     async def _finish(self, conn: Connection, head: ClaimHead) -> Settled:

@@ -34,6 +34,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by, insert
@@ -237,9 +238,13 @@ async def give_up(conn: AsyncConnection, notice: str, code: str) -> Ended | None
     return await _end(conn, _GIVE_UP, notice, NoticeState.FAILED, None, code)
 
 
-async def unsent(conn: AsyncConnection, claim_no: str) -> list[str]:
-    """The ids of the claim's notices that are still to be sent, of whatever event."""
-    found = select(notices.c.notice_id).where(notices.c.claim_no == claim_no, notices.c.state == NoticeState.PLANNED)
+async def unsent(conn: AsyncConnection, claim_no: str, event: NoticeEvent | None = None) -> list[str]:
+    """The ids of the claim's notices that are still to be sent, of this event or of whatever."""
+    found = select(notices.c.notice_id).where(
+        notices.c.claim_no == claim_no,
+        notices.c.state == NoticeState.PLANNED,
+        true() if event is None else notices.c.event == event,
+    )
     return sorted((await conn.execute(found)).scalars())
 
 

@@ -39,9 +39,12 @@ class CancelOrderWorkflow(ClaimWorkflow):
         self._refusal: Refusal | None = None
         self._undo = Compensations()
         self._announcement: asyncio.Task[bool] | None = None
+        self._corrections: dict[str, asyncio.Task[bool]] = {}
         self._notice_ids: tuple[str, ...] = ()
         self._completed = False
         self._pending: set[str] = set()
+        self._driven: set[str] = set()
+        self._reopened = False
 
     @workflow.run
     async def run(self, asked: CancelOrder) -> ClaimOutcome:
@@ -58,27 +61,43 @@ class CancelOrderWorkflow(ClaimWorkflow):
             claim_no=standing.claim_no, refund=standing.refund, extra=standing.extra, currency=standing.currency
         )
 
+    @workflow.signal(description="A leg that was settled is open again. Sent by whoever reopened the claim.")
+    async def reopened(self) -> None:
+        """Take it up at once, whatever else the run is waiting for; and don't end without another look."""
+        self._reopened = True
+        await workflow.wait_condition(lambda: self._standing is not None or self._refusal is not None)
+        if self._decided:
+            await self._take_up()
+
     async def _cancel_order(self, asked: CancelOrder) -> ClaimOutcome:
         begun = await begin(asked.request, ClaimActivities.open_cancel, self._ref())
         if isinstance(begun, Refusal):
             self._refusal = begun
             await workflow.wait_condition(workflow.all_handlers_finished)
             return ClaimOutcome(claim_no=self._claim_no, status="REFUSED", code=begun.code.value, reason=begun.reason)
-        try:
-            await self._forward(begun)
-        except (TurnedBack, GaveBack):
-            self._show(ClaimStatus.COMPENSATING, Step.OPEN)
-            await self._undo.run()
-        if self._announcement is not None:
-            await self._announcement
-        return await self._end(self._notice_ids)
+        self._undo.add(self._undo_open)
+        while True:
+            try:
+                await self._forward(begun)
+            except (TurnedBack, GaveBack):
+                self._show(ClaimStatus.COMPENSATING, Step.OPEN)
+                await self._undo.run()
+            await self._told()
+            status = await self._conclude(self._notice_ids)
+            if status.final:
+                outcome = await self._close(status)
+                if not self._reopened:
+                    return outcome
+            begun = await self._look()
+            self._show(begun.standing.status, Step.REFUND)
 
     async def _forward(self, begun: Begun) -> None:
         """Everything up to completion. Raises TurnedBack or GaveBack when the claim turned back before the pivot."""
         standing = self._standing = begun.standing
         self._pace = begun.pace
         self._decided = standing.decided
-        self._undo.add(self._undo_open)
+        self._completed, self._notice_ids = False, ()
+        self._correct(begun.notice_ids)
         if standing.direction is Direction.UNDOING:
             raise TurnedBack
         if standing.extra and standing.steps[Step.CHARGE] is not StepStatus.DONE:
@@ -87,13 +106,13 @@ class CancelOrderWorkflow(ClaimWorkflow):
         first = None
         if external and not standing.decided:
             await self._check(external)
-            first = asyncio.create_task(LegRefund(self, external[0]).run())
+            first = asyncio.create_task(self._settle(external[0]))
             await workflow.wait_condition(lambda: self._decided or first.done())
             if first.done():
                 first.result()
         await self._obey_cancel()
         rest = external[1:] if first else external
-        branches = [LegRefund(self, leg).run() for leg in rest if leg.state is not LegState.SETTLED]
+        branches = [self._settle(leg) for leg in rest if leg.state is not LegState.SETTLED]
         await asyncio.gather(self._give_ours(standing), *([first] if first else []), *branches)
         await self._complete()
 
@@ -174,9 +193,56 @@ class CancelOrderWorkflow(ClaimWorkflow):
             if done.completed:
                 self._notice_ids = done.notice_ids
                 return
+            if workflow.patched("reopened-legs") and await self._take_up():
+                continue
             await self._park(
                 Step.COMPLETE, "complete", StuckReason.BUG, "every branch ended, yet the ledger has one open"
             )
+
+    # --- reopened ---------------------------------------------------------------------------------------------------
+
+    async def _settle(self, leg: LegStanding) -> None:
+        """Drive a leg to its end; or, when another branch does that, wait for it."""
+        if leg.leg_id in self._driven:
+            await workflow.wait_condition(lambda: leg.leg_id not in self._driven)
+            return
+        self._driven.add(leg.leg_id)
+        try:
+            await LegRefund(self, leg).run()
+        finally:
+            self._driven.discard(leg.leg_id)
+
+    async def _look(self) -> Begun:
+        """Where the claim stands by now: a leg that was settled may be open again. Whoever opened it is heard by this.
+
+        A signal that comes while it looks asks for another look.
+        """
+        self._reopened = False
+        begun: Begun = await self._ledger(
+            ClaimActivities.look_at_claim, self._ref(), step=Step.COMPLETE, summary="look where the claim stands"
+        )
+        return begun
+
+    async def _take_up(self) -> bool:
+        """Settle the legs that are open by now; False when there is none."""
+        begun = await self._look()
+        self._correct(begun.notice_ids)
+        legs = [leg for leg in begun.standing.external_legs if leg.state is not LegState.SETTLED]
+        await asyncio.gather(*(self._settle(leg) for leg in legs))
+        return bool(legs)
+
+    def _correct(self, notice_ids: tuple[str, ...]) -> None:
+        """Tell the customer at once that money which was given back has not arrived."""
+        for notice_id in notice_ids:
+            if notice_id not in self._corrections:
+                self._corrections[notice_id] = asyncio.create_task(self._tell([notice_id]))
+
+    async def _told(self) -> None:
+        """What the customer was to be told on the way is told, before the end is."""
+        if self._announcement is not None:
+            await self._announcement
+            self._announcement = None
+        await asyncio.gather(*self._corrections.values())
 
     async def _undo_open(self) -> None:
         """Free what the opening held. The customer is told that nothing has changed."""

@@ -271,6 +271,10 @@ class ClaimWorkflow:
 
     async def _end(self, notice_ids: list[str] | tuple[str, ...]) -> ClaimOutcome:
         """Tell the customer, write down how that went, and show the final status."""
+        return await self._close(await self._conclude(notice_ids))
+
+    async def _conclude(self, notice_ids: list[str] | tuple[str, ...]) -> ClaimStatus:
+        """Tell the customer, and write down how that went. The status is not final when the claim was reopened."""
         failed = await self._tell(notice_ids)
         status = await self._ledger(
             SettlementActivities.conclude,
@@ -278,13 +282,17 @@ class ClaimWorkflow:
             step=Step.NOTIFY,
             summary="conclude",
         )
+        return ClaimStatus(status)
+
+    async def _close(self, status: ClaimStatus) -> ClaimOutcome:
+        """Show the final status, and let everybody who asked something have their answer."""
         if self._cancel_pending:
             await self._answer_cancel(undoing=False)
-        self._show(ClaimStatus(status), Step.NOTIFY)
+        self._show(status, Step.NOTIFY)
         why = f": {self._turned_back_by}" if self._turned_back_by else ""
-        workflow.set_current_details(f"Claim {self._claim_no}: {status}{why}.")
+        workflow.set_current_details(f"Claim {self._claim_no}: {status.value}{why}.")
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return ClaimOutcome(claim_no=self._claim_no, status=status, reason=self._turned_back_by)
+        return ClaimOutcome(claim_no=self._claim_no, status=status.value, reason=self._turned_back_by)
 
     def _ref(self) -> ClaimRef:
         return ClaimRef(claim_no=self._claim_no)

@@ -12,7 +12,7 @@ from temporalio.exceptions import FailureError
 
 from activities.refund_protocol import Poll, RefundKind, RefundResult
 from activities.refunds import LookUpResult, LookUpState, PollResult, RefundActivities, RefundLeg
-from domain.claims import LegState, Step, StuckReason
+from domain.claims import FAILED_LATER, LegState, Step, StuckReason
 from domain.refusals import Code
 from domain.standing import LegStanding
 from workflows import budgets, failures
@@ -88,7 +88,10 @@ class LegRefund:
     def _why(self, result: RefundResult) -> Stands:
         if result.kind is RefundKind.PAYING_OUT:
             return Stands(StuckReason.PAYOUT_OPEN, "its payout by hand has no result yet")
-        detail = f"{self._leg.gateway} answered {result.code}"
+        if result.code == FAILED_LATER:
+            detail = f"{self._leg.gateway} had refunded it, and that refund failed later: the money did not arrive"
+        else:
+            detail = f"{self._leg.gateway} answered {result.code}"
         if (cause := _REFUSING.get(result.kind)) is not None:
             return Stands(cause, detail, refuses=True)
         return Stands(StuckReason.PSP_MISCONFIGURED, detail)
