@@ -22,6 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.audit import AuditActivities
 from activities.charges import ChargeActivities
 from activities.claims import ClaimActivities
+from activities.following import FollowingActivities
 from activities.messages import Pace
 from activities.notices import NoticeActivities, NoticePlanner
 from activities.options import OptionActivities
@@ -58,9 +59,10 @@ from store.policies import PolicyChanged, register
 from store.private import Vault
 from workflows.cancel_order import CancelOrderWorkflow
 from workflows.change_option import ChangeOptionWorkflow
+from workflows.following import FollowPaymentWorkflow
 from workflows.sweep import SweepWorkflow
 
-WORKFLOWS = (CancelOrderWorkflow, ChangeOptionWorkflow, SweepWorkflow)
+WORKFLOWS = (CancelOrderWorkflow, ChangeOptionWorkflow, FollowPaymentWorkflow, SweepWorkflow)
 
 PASSED_THROUGH = ("activities", "domain", "workflows.messages", "workflows.attributes", "workflows.budgets")
 """Not loaded anew for each workflow run: they keep no state, and lint keeps clock and randomness out of them."""
@@ -236,7 +238,8 @@ def activities(
     charges = ChargeActivities(database, payment_gateways, vault, send_window=send_window)
     audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
     reconciliation = ReconciliationActivities(database, payment_gateways)
-    owners = (claims, settlement, options, parking, notices, refunds, charges, audit, reconciliation)
+    following = FollowingActivities(database, temporal)
+    owners = (claims, settlement, options, parking, notices, refunds, charges, audit, reconciliation, following)
     return [method for owner in owners for method in _of(owner)]
 
 

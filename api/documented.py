@@ -34,6 +34,14 @@ COMMANDS: Responses = ANY | _refusals(
     status_404="1003 there is no such claim.",
     status_409="2010 the command does not fit this claim or this parking (any more).",
 )
+DELIVERIES: Responses = _refusals(
+    status_400="9100 authentic, but it can't be read.",
+    status_401="1005 not proved to be the gateway's own.",
+    status_404="1003 there is no gateway of this name.",
+    status_413="9100 larger than any delivery is.",
+    status_500="9000 unexpected; `error` is the number under which it was logged.",
+    status_503="9001 it could not be kept: send it again.",
+)
 
 
 def without_framework_errors(schema: dict[str, Any]) -> dict[str, Any]:

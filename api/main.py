@@ -15,7 +15,7 @@ from temporalio.service import RetryConfig
 import bootstrap
 import logs
 import settings as configuration
-from api import feed, health, operators, payouts, storefront
+from api import feed, health, operators, payouts, storefront, webhooks
 from api.accepting import Acceptance
 from api.body_limit import BodyLimit
 from api.callers import OrderAccess
@@ -31,6 +31,7 @@ from api.quotes import QuoteSigner
 from api.request_log import RequestLog
 from api.storefront import Desk
 from api.temporal import Temporal
+from api.webhooks import Doorman
 from domain.policy import Policy
 from gateways.payments.port import PaymentGateway
 from policies.reading import PolicyError
@@ -64,7 +65,14 @@ def create_app(settings: Settings | None = None, policy: Policy | None = None) -
         redirect_slashes=False,  # a redirect has no envelope, and a storefront's client may not follow it
     )
     _furnish(app, settings, policy or bootstrap.policy(settings))
-    for router in (storefront.router, feed.router, operators.router, payouts.router, health.router):
+    for router in (
+        storefront.router,
+        feed.router,
+        operators.router,
+        payouts.router,
+        webhooks.router,
+        health.router,
+    ):
         app.include_router(router)
     add_handlers(app)
     app.add_middleware(BodyLimit, largest=LARGEST_BODY)
@@ -106,6 +114,7 @@ def _furnish(app: FastAPI, settings: Settings, policy: Policy) -> None:
         ),
     )
     app.state.console = Console(temporal, settings.task_queue, secret.encode(), settings.accept_timeout)
+    app.state.doorman = Doorman(database, temporal, settings.task_queue, gateways)
     app.state.health = HealthCheck(database, temporal, settings.temporal_namespace, settings.task_queue, gateways)
 
 

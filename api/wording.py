@@ -30,6 +30,18 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "비밀번호를 여러 번 잘못 입력했습니다. {retry_after}초 뒤에 다시 시도해 주세요.",
         "Too many wrong passwords. Try again in {retry_after} seconds.",
     ),
+    "gateway.unknown": (
+        "설정에 없는 결제 게이트웨이입니다.",
+        "There is no payment gateway of this name.",
+    ),
+    "webhook.not_authentic": (
+        "게이트웨이가 보낸 것임을 확인할 수 없는 웹훅입니다. 서명 키와 보낸 주소를 확인해 주세요.",
+        "Not proved to be the gateway's own. Check the signing secret, and the addresses allowed.",
+    ),
+    "webhook.unreadable": (
+        "게이트웨이가 보낸 웹훅이지만 읽을 수 없습니다.",
+        "The delivery is the gateway's own, but it can't be read.",
+    ),
     "path.unknown": ("없는 주소입니다. 경로를 확인해 주세요.", "There is nothing at this address. Check the path."),
     "method.unknown": (
         "이 주소에서는 쓸 수 없는 메서드입니다. Allow 헤더를 확인해 주세요.",

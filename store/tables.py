@@ -267,6 +267,13 @@ order_payments = Table(
     _one_of("status", PaymentStatus),
 )
 
+Index(
+    "ix_order_payments_gateway_ref",
+    order_payments.c.gateway,
+    order_payments.c.gateway_ref,
+    postgresql_where=text("gateway_ref IS NOT NULL"),
+)
+
 # --- requests, before they are claims -------------------------------------------------------------------------------
 
 private_parts = Table(
@@ -523,6 +530,12 @@ Index(
     postgresql_where=text("refund_ref IS NOT NULL"),
 )
 
+Index(
+    "ix_refund_legs_refund_ref",
+    refund_legs.c.refund_ref,
+    postgresql_where=text("refund_ref IS NOT NULL"),
+)
+
 refund_attempts = Table(
     "refund_attempts",
     metadata,
@@ -609,6 +622,28 @@ external_refunds = Table(
     comment="refunds that no claim asked for: somebody made them in the gateway's own console",
 )
 Index("ix_external_refunds_order_no", external_refunds.c.order_no)
+
+# --- what gateways tell unasked -------------------------------------------------------------------------------------
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("gateway", Text, nullable=False),
+    Column("delivery_id", Text, nullable=False, comment="the gateway's; the same for every repeat"),
+    Column("event", Text, nullable=False, comment="the gateway's own word"),
+    Column("payment_ref", Text, comment="what it is about, as far as it says so"),
+    Column("refund_ref", Text),
+    Column("reference", Text, comment="a refund leg, or the number of an order"),
+    _at("received_at", now=True),
+    Column("followed_at", DateTime(timezone=True), comment="when what follows was begun for good; null: not yet"),
+    PrimaryKeyConstraint("gateway", "delivery_id"),
+    comment="hints to read a payment, never facts; of their bodies nothing else is kept",
+)
+Index(
+    "ix_webhook_deliveries_not_followed",
+    webhook_deliveries.c.received_at,
+    postgresql_where=text("followed_at IS NULL"),
+)
 
 # --- money in: what a cancel costs beyond its refund ----------------------------------------------------------------
 

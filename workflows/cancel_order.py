@@ -23,7 +23,7 @@ from workflows.charging import ExtraCharge
 from workflows.claim import ClaimWorkflow, TurnedBack
 from workflows.compensations import Compensations
 from workflows.gateway_calls import GaveBack
-from workflows.messages import Accepted, CancelOrder, ClaimOutcome
+from workflows.messages import Accepted, CancelOrder, ClaimOutcome, GatewayTold
 from workflows.opening import begin
 from workflows.refunding import LegRefund
 
@@ -45,6 +45,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
         self._pending: set[str] = set()
         self._driven: set[str] = set()
         self._reopened = False
+        self._told: set[str] = set()
 
     @workflow.run
     async def run(self, asked: CancelOrder) -> ClaimOutcome:
@@ -68,6 +69,11 @@ class CancelOrderWorkflow(ClaimWorkflow):
         await workflow.wait_condition(lambda: self._standing is not None or self._refusal is not None)
         if self._decided:
             await self._take_up()
+
+    @workflow.signal(description="A gateway told something of a refund: ask it. Sent by the service.")
+    def gateway_told(self, told: GatewayTold) -> None:
+        """Remembered until the leg waits for its end, if it doesn't yet."""
+        self._told.add(told.leg_id)
 
     async def _cancel_order(self, asked: CancelOrder) -> ClaimOutcome:
         begun = await begin(asked.request, ClaimActivities.open_cancel, self._ref())
@@ -298,6 +304,12 @@ class CancelOrderWorkflow(ClaimWorkflow):
 
     def refund_ended(self, leg_id: str) -> None:
         self._pending.discard(leg_id)
+
+    def gateway_told_of(self, leg_id: str) -> bool:
+        return leg_id in self._told
+
+    def heard_of(self, leg_id: str) -> None:
+        self._told.discard(leg_id)
 
     async def _announce(self) -> bool:
         notice_ids = await self._ledger(

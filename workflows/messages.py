@@ -9,6 +9,7 @@ from activities.claims import SelectedLine as SelectedLine
 from activities.claims import Terms as Terms
 from activities.messages import Message
 from activities.options import OpenChange as OpenChange
+from activities.reconciliation import AskedPayment as AskedPayment
 
 
 class CancelOrder(Message):
@@ -67,6 +68,12 @@ class CommandResult(Message):
     parking_no: int
     action: str
     status: str
+
+
+class GatewayTold(Message):
+    """The signal `gateway_told`: the gateway told something of this refund leg's payment. A hint to ask it, no fact."""
+
+    leg_id: str
 
 
 class ClaimOutcome(Message):

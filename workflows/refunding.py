@@ -122,11 +122,16 @@ class LegRefund:
             self._wait = min(self._wait * 2, timedelta(seconds=30))
 
     async def _settles(self) -> bool:
-        """Poll a pending refund until the gateway tells how it ended; True when the money is returned."""
+        """Ask about a pending refund until it has ended, on a timer and when told to; True: the money is returned.
+
+        What the gateway told before this began counts too: perhaps it told of the end before it answered the call.
+        """
         wait = self._claim.pace.poll_first
         while True:
-            await workflow.sleep(wait, summary=f"{self._leg.leg_id} is pending at {self._leg.gateway}")
-            wait = min(wait * 2, self._claim.pace.poll_longest)
+            if not await self._told_within(wait):
+                wait = min(wait * 2, self._claim.pace.poll_longest)
+            # Before asking: what is told from now on may be newer than the answer.
+            self._claim.heard_of(self._leg.leg_id)
             try:
                 polled: PollResult = await workflow.execute_activity_method(
                     RefundActivities.poll,
@@ -141,3 +146,15 @@ class LegRefund:
                 return True
             if polled.state is Poll.FAILED:
                 return False
+
+    async def _told_within(self, seconds: float) -> bool:
+        """Whether the gateway told something of this leg before the timer ran out."""
+        try:
+            await workflow.wait_condition(
+                lambda: self._claim.gateway_told_of(self._leg.leg_id),
+                timeout=seconds,
+                timeout_summary=f"{self._leg.leg_id} is pending at {self._leg.gateway}",
+            )
+        except TimeoutError:
+            return False
+        return True

@@ -12,6 +12,7 @@ from temporalio.exceptions import FailureError
 
 from activities.audit import AuditActivities
 from activities.charges import ChargeActivities
+from activities.following import FollowingActivities
 from activities.messages import Message
 
 
@@ -24,6 +25,8 @@ class Sweep(Message):
     late_refunds: int | None
     unbalanced: int | None
     late_charges: int | None = None
+    left_over_deliveries: int | None = None
+    """Those that gateways had told us, and that were followed only now."""
 
 
 @workflow.defn
@@ -38,6 +41,11 @@ class SweepWorkflow:
             unbalanced=await self._look(AuditActivities.find_unbalanced_orders),
             # A sweep that began before there were charges ends as it began.
             late_charges=await self._look(ChargeActivities.find_late) if workflow.patched("late-charges") else None,
+            left_over_deliveries=(
+                await self._look(FollowingActivities.follow_left_over)
+                if workflow.patched("left-over-deliveries")
+                else None
+            ),
         )
 
     async def _look(self, method: Callable[..., Any]) -> int | None:

@@ -22,6 +22,7 @@ from deploy.local.home import announced, occupied
 from deploy.local.keeper import PROBE_EVERY, Report
 from deploy.local.supervisor import Supervisor
 from deploy.local.temporal import register, ui_answers
+from deploy.local.webhooks import point_at_api
 from domain.policy import Policy
 from policies.reading import PolicyError
 from settings import Settings
@@ -67,6 +68,8 @@ async def running_stack(settings: Settings, report: Report, *, until_signal: boo
                 settings, started = await _start_infrastructure(settings, policy, supervisor, report)
                 with announced(settings.home, started):
                     await _start_service(settings, supervisor)
+                    if "sandbox_url" in started:
+                        await point_at_api(settings)
                     yield Stack(settings, supervisor)
 
 

@@ -33,14 +33,14 @@ from store.line_moves import move_line
 from tests.support.broken import broken
 from tests.support.extra import EXTRA, asked_with_extra, cheap_piece, give
 from tests.support.holding import Holder, When, holding
-from tests.support.house import House, open_house
+from tests.support.house import House, open_house, working
 from tests.support.orders import basket_coupon, group, line, order, payment
 from tests.support.postgres import running_databases
 from tests.support.sandbox import SandboxProcess
 from tests.support.temporal import running_dev_server
 from workflows import budgets
 from workflows.cancel_order import CancelOrderWorkflow
-from workflows.messages import CancelOrder
+from workflows.messages import CancelOrder, GatewayTold
 from workflows.sweep import SweepWorkflow
 
 FOLDER = Path(__file__).parents[1] / "histories"
@@ -110,6 +110,26 @@ async def pending_then_settled(on: Recording, name: str) -> str:
     [refund] = await on.house.refunds(asked.order_no)
     (await on.house.gateway.post(f"/refunds/{refund['refundId']}/settle")).raise_for_status()
     await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def pending_then_told(on: Recording, name: str) -> str:
+    """The gateway told of the end, an hour before its claim would have asked."""
+    slow = on.house.settings.model_copy(update={"poll_first": 3600, "task_queue": f"{name}-queue"})
+    house = replace(on.house, settings=slow)
+    async with working(house):
+        asked = await Recording(house, on.holder).open(name, mixed(), {1: 2})
+        await house.fault("pending", payment=f"{asked.order_no}-1")
+        await house.cancel(asked)
+        await house.eventually(lambda: _has_status(house, asked.claim_no, "REFUND_PENDING"))
+        [refund] = await house.refunds(asked.order_no)
+        (await house.gateway.post(f"/refunds/{refund['refundId']}/settle")).raise_for_status()
+        leg_id = await house.value(
+            "SELECT leg_id FROM refund_legs WHERE claim_no = :no AND external", no=asked.claim_no
+        )
+        told = GatewayTold(leg_id=leg_id)
+        await house.handle(asked.workflow_id).signal(CancelOrderWorkflow.gateway_told, told)
+        await house.outcome(asked.workflow_id)
     return asked.workflow_id
 
 
@@ -313,11 +333,16 @@ async def _sold(on: Recording, goods_no: str, *, new: int) -> str:
 
 
 async def swept(on: Recording, name: str) -> str:
-    """Recorded before there were charges to look at; `swept_for_charges` is as it goes now."""
-    return await swept_for_charges(on, name)
+    """Recorded before there were charges to look at; `swept_for_deliveries` is as it goes now."""
+    return await swept_for_deliveries(on, name)
 
 
 async def swept_for_charges(on: Recording, name: str) -> str:
+    """Recorded before gateways were listened to."""
+    return await swept_for_deliveries(on, name)
+
+
+async def swept_for_deliveries(on: Recording, name: str) -> str:
     queue = on.house.settings.task_queue
     await on.house.temporal.execute_workflow(SweepWorkflow.run, id=name, task_queue=queue)
     return name
@@ -331,6 +356,7 @@ OUTCOMES: Mapping[Scenario, str | None] = {
     completed_with_two_payments: "COMPLETED",
     looked_up: "COMPLETED",
     pending_then_settled: "COMPLETED",
+    pending_then_told: "COMPLETED",
     refused: "REFUSED",
     compensated: "REJECTED",
     cancel_requested: "REJECTED",
@@ -351,6 +377,7 @@ OUTCOMES: Mapping[Scenario, str | None] = {
     option_rejected_after_reserving: "REJECTED",
     swept: None,
     swept_for_charges: None,
+    swept_for_deliveries: None,
 }
 """Every scenario, by whose name its history is kept, and the status with which its workflow ends."""
 
