@@ -45,7 +45,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
         self._pending: set[str] = set()
         self._driven: set[str] = set()
         self._reopened = False
-        self._told: set[str] = set()
+        self._hinted: set[str] = set()
 
     @workflow.run
     async def run(self, asked: CancelOrder) -> ClaimOutcome:
@@ -73,7 +73,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
     @workflow.signal(description="A gateway told something of a refund: ask it. Sent by the service.")
     def gateway_told(self, told: GatewayTold) -> None:
         """Remembered until the leg waits for its end, if it doesn't yet."""
-        self._told.add(told.leg_id)
+        self._hinted.add(told.leg_id)
 
     async def _cancel_order(self, asked: CancelOrder) -> ClaimOutcome:
         begun = await begin(asked.request, ClaimActivities.open_cancel, self._ref())
@@ -306,10 +306,10 @@ class CancelOrderWorkflow(ClaimWorkflow):
         self._pending.discard(leg_id)
 
     def gateway_told_of(self, leg_id: str) -> bool:
-        return leg_id in self._told
+        return leg_id in self._hinted
 
     def heard_of(self, leg_id: str) -> None:
-        self._told.discard(leg_id)
+        self._hinted.discard(leg_id)
 
     async def _announce(self) -> bool:
         notice_ids = await self._ledger(
