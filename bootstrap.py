@@ -237,7 +237,7 @@ def activities(
     refunds = RefundActivities(database, payment_gateways, vault, send_window=send_window)
     charges = ChargeActivities(database, payment_gateways, vault, send_window=send_window)
     audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
-    reconciliation = ReconciliationActivities(database, payment_gateways)
+    reconciliation = ReconciliationActivities(database, payment_gateways, planner)
     following = FollowingActivities(database, temporal)
     owners = (claims, settlement, options, parking, notices, refunds, charges, audit, reconciliation, following)
     return [method for owner in owners for method in _of(owner)]

@@ -6,18 +6,21 @@ transaction of its own, under the order's lock and against our ledger as it stan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 
 from temporalio import activity
 
 from activities.errors import FailureType, database_errors, retryable
 from activities.messages import Message
+from activities.notices import NoticePlanner
 from activities.refunds import HEARTBEAT
+from activities.reopening import refund_failed_later
 from activities.undisturbed import Stop, undisturbed
 from domain.reconciliation import (
     NOT_THERE,
     Difference,
+    DifferenceKind,
     OurPayment,
     Shown,
     ShownPayment,
@@ -25,9 +28,9 @@ from domain.reconciliation import (
     compare,
 )
 from gateways.payments.port import NoSuchPayment, PaymentGateway, PaymentSnapshot, Undetermined
-from store import findings, reconciliation
-from store.database import Engine
-from store.fence import lock_order
+from store import findings, reconciliation, reopening
+from store.database import Connection, Engine
+from store.fence import enter, lock_order
 from store.findings import Finding, FindingKind
 from store.reconciliation import BookedPayment
 
@@ -55,12 +58,23 @@ class Compared(Message):
 
 
 class ReconciliationActivities:
-    """`heartbeat`: seconds between heartbeats."""
+    """`planner` plans what a customer is told of a refund that failed late. `heartbeat`: seconds between heartbeats."""
 
-    def __init__(self, engine: Engine, gateways: Mapping[str, PaymentGateway], *, heartbeat: float = HEARTBEAT) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        gateways: Mapping[str, PaymentGateway],
+        planner: NoticePlanner,
+        *,
+        heartbeat: float = HEARTBEAT,
+    ) -> None:
         self._engine = engine
         self._gateways = gateways
+        self._planner = planner
         self._heartbeat = heartbeat
+        self._acts: Mapping[DifferenceKind, Callable[[Connection, BookedPayment, Difference], Awaitable[None]]] = {
+            DifferenceKind.REFUND_FAILED_LATE: self._failed_late
+        }
 
     @activity.defn
     async def compare_payment(self, asked: AskedPayment) -> Compared:
@@ -88,13 +102,41 @@ class ReconciliationActivities:
                 shown = shown_by(read)
         if len(before) > 1:
             return await self._not_reconciled(asked, before, "payment_of_several_orders")
+        for difference in compare(before[0].payment, shown):
+            if difference.kind in self._acts:
+                await self._act(asked, before[0], shown, difference)
         with database_errors():
             async with self._engine.begin() as conn:
-                await lock_order(conn, before[0].order_no)
-                [now] = await reconciliation.payments_by_ref(conn, asked.gateway, asked.payment_ref)
-                booked = replace(now, payment=settled_meanwhile(before[0].payment, now.payment))
+                booked = await self._as_it_stands(conn, asked, before[0])
                 found = [finding(asked, booked, difference) for difference in compare(booked.payment, shown)]
-                return Compared(cases=await findings.report_about(conn, asked.gateway, asked.payment_ref, found))
+                cases = await findings.report_about(conn, asked.gateway, asked.payment_ref, found)
+                # Also those that a former try has reopened, whose answer was lost.
+                claims = await reopening.failed_on(conn, asked.gateway, asked.payment_ref)
+        return Compared(reopened=tuple(Reopened(**asdict(claim)) for claim in claims), cases=cases)
+
+    async def _act(
+        self, asked: AskedPayment, before: BookedPayment, shown: ShownPayment, difference: Difference
+    ) -> None:
+        """Write in our ledger what a difference proves, and keep it as a case, unless it is gone by now."""
+        with database_errors():
+            async with self._engine.begin() as conn:
+                booked = await self._as_it_stands(conn, asked, before)
+                if difference in compare(booked.payment, shown):
+                    await self._acts[difference.kind](conn, booked, difference)
+                    await findings.keep(conn, [finding(asked, booked, difference)])
+
+    async def _as_it_stands(self, conn: Connection, asked: AskedPayment, before: BookedPayment) -> BookedPayment:
+        """The payment by our ledger, under the order's lock."""
+        await lock_order(conn, before.order_no)
+        [now] = await reconciliation.payments_by_ref(conn, asked.gateway, asked.payment_ref)
+        return replace(now, payment=settled_meanwhile(before.payment, now.payment))
+
+    async def _failed_late(self, conn: Connection, _: BookedPayment, difference: Difference) -> None:
+        """The leg is open again, and so is its claim."""
+        if difference.claim_no is None or difference.leg_id is None or difference.refund_ref is None:
+            raise RuntimeError("a refund that failed late is one of ours")
+        if (head := await enter(conn, difference.claim_no, None)) is not None:
+            await refund_failed_later(conn, self._planner, head, difference.leg_id, difference.refund_ref)
 
     async def _read(self, asked: AskedPayment) -> PaymentSnapshot | NoSuchPayment | Undetermined:
         """As the port's `read`. Raises the retryable failure GatewayDown when asking again may help."""

@@ -15,7 +15,7 @@ from temporalio.service import RetryConfig
 import bootstrap
 import logs
 import settings as configuration
-from api import feed, health, operators, payouts, storefront, webhooks
+from api import cases, feed, health, operators, payouts, storefront, webhooks
 from api.accepting import Acceptance
 from api.body_limit import BodyLimit
 from api.callers import OrderAccess
@@ -70,6 +70,7 @@ def create_app(settings: Settings | None = None, policy: Policy | None = None) -
         feed.router,
         operators.router,
         payouts.router,
+        cases.router,
         webhooks.router,
         health.router,
     ):

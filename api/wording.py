@@ -489,6 +489,14 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "명령의 결과를 아직 확인하지 못했습니다. 목록에서 클레임의 상태를 확인해 주세요.",
         "The command is not confirmed. Look at the claim in the list before repeating it.",
     ),
+    "finding.unknown": (
+        "그런 점검 결과가 열려 있지 않습니다. 목록을 새로 고쳐 주세요.",
+        "No such finding is open. Read the list again.",
+    ),
+    "finding.clears_itself": (
+        "이 점검 결과는 원인이 해결되면 저절로 사라집니다.",
+        "This finding goes by itself when its cause is gone: mend that.",
+    ),
     "parking.unknown": (
         "그 번호의 대기가 없습니다. 목록을 새로 고쳐 주세요.",
         "The claim has no parking of this number. Read the list again.",

@@ -34,8 +34,21 @@ FINDINGS: Mapping[str, str] = {
     "late_refund": "The gateway refunded after the claim was undone or settled by hand: money to claim back.",
     "late_charge": "The gateway took an extra payment after the claim was undone: money to give back.",
     "conservation": "Sums of the order do not come out: `claims audit` reckons them anew.",
+    "foreign_refund": "The gateway made a refund that no claim asked for, in its console perhaps. It is in the books.",
+    "refund_missing": "Our refund counts as made, and the gateway does not show it: ask the gateway.",
+    "amount_differs": "The gateway made our refund with another amount: ask the gateway.",
+    "refund_of_undone": "The gateway made a refund of a claim that was undone: money to claim back.",
+    "refund_unbooked": "The gateway made a refund of ours that does not count: perhaps the money went back twice.",
+    "refund_failed_late": "A refund failed after it had succeeded: its claim is open again and waits for a person.",
+    "captured_late": "Money came in for a payment that a cancel had closed.",
+    "outside_refund_gone": "A refund made outside, which was in the books, has failed: the money is back.",
+    "balance_differs": "The gateway holds another amount of the payment than it should: ask the gateway.",
+    "not_reconciled": "This could not be compared with the gateway: `claims reconcile` tries again.",
 }
-"""By kind of finding; the sweeper keeps them up to date."""
+"""By kind of finding; the sweeper and the comparison with the gateways keep them up to date."""
 
-MONEY_FINDINGS = frozenset({"sent_of_final", "late_refund", "late_charge"})
+SWEPT = frozenset({"no_workflow", "quiet", "sent_of_final", "late_refund", "late_charge", "conservation"})
+"""Those of the sweeper."""
+
+MONEY_FINDINGS = frozenset(FINDINGS) - {"no_workflow", "quiet", "conservation", "not_reconciled"}
 """Those about money that an order's books do not show."""

@@ -9,6 +9,7 @@ from rich.markup import escape
 from cli.audit import audit
 from cli.demo.command import demo
 from cli.feed import feed
+from cli.findings import findings
 from cli.output import ERR
 from cli.policy import policy
 from cli.resolve import resolve, resume
@@ -52,6 +53,7 @@ app.command()(token)
 app.command()(feed)
 app.command()(show)
 app.command()(stuck)
+app.command()(findings)
 app.command()(resolve)
 app.command()(resume)
 app.command()(audit)

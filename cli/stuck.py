@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from api.tokens import Role
-from cli.causes import FINDINGS
+from cli.causes import FINDINGS, SWEPT
 from cli.differences import print_differences
 from cli.output import fields, heading, line, moment
 from cli.parked import show_parkings
@@ -28,7 +28,7 @@ def stuck() -> None:
             show_finding(finding, settings.timezone)
         if parked or findings:
             line("")
-        line(f"Claims that wait for a person: {len(parked)}. Open findings of the sweeper: {len(findings)}.")
+        line(f"Claims that wait for a person: {len(parked)}. Open findings: {len(findings)}.")
 
     converse(Role.VIEW, work)
 
@@ -47,9 +47,10 @@ def show_finding(finding: Mapping[str, Any], timezone: str) -> None:
     kind = finding["kind"]
     detail = dict(finding["detail"])
     wrong = [{**row, "claimNo": row["claim_no"], "diff": row["difference"]} for row in detail.pop("differences", [])]
-    heading(f"Found by the sweeper: {kind}")
+    heading(f"Found by the sweeper: {kind}" if kind in SWEPT else f"Found in comparing: {kind}")
     fields(
         [
+            *([("Key", finding["findingKey"])] if "findingKey" in finding else []),
             ("What", FINDINGS.get(kind, "")),
             ("Order", finding["ordNo"] or "-"),
             ("Claim", finding["claimNo"] or "-"),

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import exists, func, select, text, update
+from sqlalchemy import case, exists, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import FINAL, ClaimStatus
 from store.conservation import Difference
-from store.tables import LAST_STEP_OPEN, claim_steps, claims, findings, parkings
+from store.tables import LAST_STEP_OPEN, claim_steps, claims, finding_closings, findings, parkings
 
 
 class FindingKind(StrEnum):
@@ -54,6 +54,20 @@ class FindingKind(StrEnum):
 
 HAPPENED = frozenset({FindingKind.REFUND_FAILED_LATE, FindingKind.CAPTURED_LATE, FindingKind.OUTSIDE_REFUND_GONE})
 """Kinds that tell what has happened: they stay until a person has read them, though the difference is gone by then."""
+
+
+CLOSED_BY_HAND = HAPPENED | {
+    FindingKind.LATE_REFUND,
+    FindingKind.LATE_CHARGE,
+    FindingKind.FOREIGN_REFUND,
+    FindingKind.REFUND_MISSING,
+    FindingKind.AMOUNT_DIFFERS,
+    FindingKind.REFUND_OF_UNDONE,
+    FindingKind.REFUND_UNBOOKED,
+    FindingKind.BALANCE_DIFFERS,
+    FindingKind.NOT_RECONCILED,
+}
+"""Kinds that a person may close, for what they tell may stay so for ever. The others go when their cause is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +124,7 @@ def unbalanced(order_no: str, wrong: Iterable[Difference]) -> Finding:
 
 async def report(conn: AsyncConnection, kind: FindingKind, found: Sequence[Finding], *, complete: bool = True) -> int:
     """Keep what was found; with `complete`, clear earlier findings that are gone. Answers how many are open."""
-    await _keep(conn, found)
+    await keep(conn, found)
     if complete:
         await conn.execute(
             update(findings)
@@ -125,17 +139,27 @@ async def report(conn: AsyncConnection, kind: FindingKind, found: Sequence[Findi
     return int((await conn.execute(still_open)).scalar_one())
 
 
-async def _keep(conn: AsyncConnection, found: Sequence[Finding]) -> None:
+async def keep(conn: AsyncConnection, found: Sequence[Finding]) -> None:
+    """Keep what was found, beside what is kept already."""
     if found:
         rows = [
             {**{name: value for name, value in asdict(one).items() if name != "subject"}, "finding_key": one.key}
             for one in found
         ]
         written = insert(findings).values(rows)
+        # What a person has closed does not come back for the same facts.
+        closed = exists().where(
+            finding_closings.c.finding_key == written.excluded.finding_key,
+            finding_closings.c.detail == written.excluded.detail,
+        )
         await conn.execute(
             written.on_conflict_do_update(
                 index_elements=[findings.c.finding_key],
-                set_={"detail": written.excluded.detail, "seen_at": func.clock_timestamp(), "cleared_at": None},
+                set_={
+                    "detail": written.excluded.detail,
+                    "seen_at": func.clock_timestamp(),
+                    "cleared_at": case((closed, func.coalesce(findings.c.cleared_at, func.clock_timestamp()))),
+                },
             )
         )
 
@@ -147,7 +171,7 @@ async def report_about(
 
     Answers how many cases of the payment are open.
     """
-    await _keep(conn, found)
+    await keep(conn, found)
     about = findings.c.detail.contains({"gateway": gateway, "payment_ref": payment_ref})
     if complete:
         await conn.execute(
@@ -173,6 +197,63 @@ async def open_findings(conn: AsyncConnection, *, limit: int = 100) -> list[Open
         .limit(limit)
     )
     return [OpenFinding(**row._mapping) for row in found]
+
+
+async def list_findings(
+    conn: AsyncConnection,
+    *,
+    kind: FindingKind | None = None,
+    order_no: str | None = None,
+    claim_no: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> list[OpenFinding]:
+    """Open findings by their keys; with `after`, a key, those behind it."""
+    wanted = [
+        findings.c.kind == kind if kind else true(),
+        findings.c.order_no == order_no if order_no else true(),
+        findings.c.claim_no == claim_no if claim_no else true(),
+        findings.c.finding_key > after if after else true(),
+    ]
+    found = await conn.execute(
+        select(*(findings.c[name] for name in OpenFinding.__dataclass_fields__))
+        .where(findings.c.cleared_at.is_(None), *wanted)
+        .order_by(findings.c.finding_key)
+        .limit(limit)
+    )
+    return [OpenFinding(**row._mapping) for row in found]
+
+
+class Closing(StrEnum):
+    """What came of closing a finding. CLEARS_ITSELF: its cause is to be mended, then it goes by itself."""
+
+    CLOSED = "CLOSED"
+    UNKNOWN = "UNKNOWN"
+    CLEARS_ITSELF = "CLEARS_ITSELF"
+
+
+async def close(conn: AsyncConnection, finding_key: str, *, actor: str, channel: str, reason: str) -> Closing:
+    """Close an open finding, audited: it does not come back for the same facts. UNKNOWN when none is open."""
+    row = (
+        await conn.execute(
+            select(findings.c.kind, findings.c.detail)
+            .where(findings.c.finding_key == finding_key, findings.c.cleared_at.is_(None))
+            .with_for_update()
+        )
+    ).one_or_none()
+    if row is None:
+        return Closing.UNKNOWN
+    if row.kind not in CLOSED_BY_HAND:
+        return Closing.CLEARS_ITSELF
+    await conn.execute(
+        insert(finding_closings).values(
+            finding_key=finding_key, detail=row.detail, actor=actor, channel=channel, reason=reason
+        )
+    )
+    await conn.execute(
+        update(findings).where(findings.c.finding_key == finding_key).values(cleared_at=func.clock_timestamp())
+    )
+    return Closing.CLOSED
 
 
 async def unfinished_claims(conn: AsyncConnection, *, older_than: timedelta) -> list[OpenClaim]:

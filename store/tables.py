@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
@@ -832,4 +833,38 @@ findings = Table(
     _at("found_at", now=True),
     _at("seen_at", now=True),
     _at("cleared_at", nullable=True),
+)
+
+finding_closings = Table(
+    "finding_closings",
+    metadata,
+    Column("closing_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("finding_key", Text, ForeignKey("findings.finding_key"), nullable=False),
+    Column("detail", JSONB, nullable=False, comment="the facts that were closed: the same ones don't come back"),
+    _at("at", now=True),
+    Column("actor", Text, nullable=False),
+    Column("channel", Text, nullable=False, comment="api"),
+    Column("reason", Text, nullable=False),
+    Index("ix_finding_closings_finding_key", "finding_key"),
+    comment="append-only: a trigger refuses update and delete",
+)
+
+# --- comparing with the gateways ------------------------------------------------------------------------------------
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("gateway", Text, nullable=False, comment="a merchant's name"),
+    Column("day", Date, nullable=False, comment="by the shop's time zone"),
+    _at("started_at", now=True),
+    _at("ended_at", nullable=True),
+    Column("run_ref", Text, nullable=False, comment="the workflow that does it, or did it last"),
+    Column("compared", Integer, nullable=False, server_default="0", comment="payments compared"),
+    Column("unread", Integer, nullable=False, server_default="0", comment="payments that could not be compared"),
+    Column("differing", Integer, nullable=False, server_default="0", comment="payments with an open case"),
+    Column(
+        "limited", Boolean, nullable=False, server_default=text("false"), comment="more payments than are looked at"
+    ),
+    Column("code", Text, comment="why it did not come to its end"),
+    PrimaryKeyConstraint("gateway", "day"),
 )

@@ -132,7 +132,7 @@ async def test_what_the_sweeper_found_is_listed_and_money_fails_the_audit(claims
     assert (await claims("audit")).code == 0
     async with house.engine.begin() as conn:
         await conn.execute(text(insert), {"key": "late_refund/C1-1", "kind": "late_refund", "detail": "{}"})
-    assert "Open findings of the sweeper: 3." in (await claims("stuck")).out
+    assert "Open findings: 3." in (await claims("stuck")).out
     ran = await claims("audit")
     assert (ran.code, "late_refund" in ran.out, "quiet" in ran.out) == (1, True, False)
     async with house.engine.begin() as conn:
