@@ -394,5 +394,7 @@ def stands(seen: Seen) -> RefundResult | None:
             return RefundResult(kind=RefundKind.REFUSED, code=seen.leg.code)
         case LegState.VOID:
             return RefundResult(kind=RefundKind.FENCED)
+        case LegState.PLANNED if not seen.leg.forward and not seen.sent:
+            return RefundResult(kind=RefundKind.FENCED)
         case LegState.PLANNED:
             return RefundResult(kind=RefundKind.PAYING_OUT) if seen.leg.paying_out else None

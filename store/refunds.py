@@ -18,10 +18,11 @@ from typing import Any
 from sqlalchemy import Select, Text, Update, and_, bindparam, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import AttemptState, ClaimStatus, ExternalState, LegState, SettledBy, Step
+from domain.claims import AttemptState, ClaimStatus, Direction, ExternalState, LegState, SettledBy, Step
 from domain.orders import Means
-from store import claims
+from store import claims, findings
 from store.fence import ClaimHead
+from store.findings import Finding, FindingKind
 from store.payouts import untreated_of
 from store.tables import (
     claim_events,
@@ -56,6 +57,7 @@ class Leg:
     `tax_free` and `vat` are parts of `amount`, None when the gateway was told none of the payment. `private_id` is
     where the refund account is kept, encrypted: the leg's own if an operator gave one, else the claim's, if any;
     `account_shown` its bank and last digits. `paying_out`: a person is paying it out by hand, so it is sent nowhere.
+    `forward`: the claim is not being undone.
     """
 
     leg_id: str
@@ -77,6 +79,7 @@ class Leg:
     vat: int | None = None
     account_shown: str | None = None
     paying_out: bool = False
+    forward: bool = True
 
     @property
     def key(self) -> str:
@@ -188,6 +191,7 @@ def _seen_statement() -> Select[Any]:
             (newest.c.settled_after - func.clock_timestamp()).label("settles_in"),
             newest.c.error_answered,
             claims_table.c.currency,
+            claims_table.c.direction,
             private_id.label("private_id"),
             private_parts.c.account_shown,
             untreated_of(refund_legs.c.leg_id).label("paying_out"),
@@ -227,6 +231,7 @@ def _seen(row: Any) -> Seen:
         vat=row.vat,
         account_shown=row.account_shown if Means(row.means) is Means.VIRTUAL_ACCOUNT else None,
         paying_out=row.paying_out,
+        forward=row.direction == Direction.FORWARD,
     )
     if row.try_no is None:
         return Seen(leg, None)
@@ -362,7 +367,14 @@ _ARM = text(
 
 
 async def accept(conn: AsyncConnection, head: ClaimHead, seen: Seen, refund_ref: str, *, pending: bool) -> bool:
-    """The gateway did it, or accepted it: the leg is settled or pending, and the claim is decided (the pivot)."""
+    """The gateway did it, or accepted it: the leg is settled or pending, and the claim is decided (the pivot).
+
+    False too when the claim is being undone, or is: then money was returned and the order stands. That is not written
+    on the leg, but kept as a finding for a person.
+    """
+    if head.direction is not Direction.FORWARD:
+        await _too_late(conn, head, seen, refund_ref)
+        return False
     if seen.leg.state is not LegState.PLANNED or not await _unmoved(conn, seen):
         return False
     outcome = AttemptOutcome.PENDING if pending else AttemptOutcome.DONE
@@ -375,6 +387,15 @@ async def accept(conn: AsyncConnection, head: ClaimHead, seen: Seen, refund_ref:
     await _restep(conn, seen.leg.claim_no)
     await _record(conn, head, seen, "refund.pending" if pending else "refund.done", refund_ref=refund_ref)
     return True
+
+
+async def _too_late(conn: AsyncConnection, head: ClaimHead, seen: Seen, refund_ref: str) -> None:
+    leg = seen.leg
+    late = Finding(FindingKind.LATE_REFUND, leg.leg_id, leg.order_no, leg.claim_no, {"refund_ref": refund_ref})
+    await findings.report(conn, FindingKind.LATE_REFUND, [late], complete=False)
+    if seen.sent and await _unmoved(conn, seen):
+        await _close_attempt(conn, seen, AttemptState.ANSWERED, outcome=AttemptOutcome.DONE, code=None)
+    await _record(conn, head, seen, "refund.too_late", refund_ref=refund_ref)
 
 
 async def reject(conn: AsyncConnection, head: ClaimHead, seen: Seen, code: str) -> bool:

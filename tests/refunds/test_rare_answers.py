@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import FailureType
-from activities.refund_protocol import RefundKind
+from activities.refund_protocol import Look, RefundKind, RefundProtocol
 from domain.claims import AttemptState, LegState
 from gateways.payments.port import (
     Absent,
@@ -24,8 +25,12 @@ from gateways.payments.port import (
     Undetermined,
 )
 from gateways.payments.sandbox import SandboxGateway
-from store import by_hand
-from tests.refunds.machinery import Machinery
+from store import by_hand, refunds
+from store.fence import enter
+from store.findings import FindingKind
+from store.refunds import Seen
+from store.tables import findings
+from tests.refunds.machinery import SEND_WINDOW, VAULT, Machinery
 from tests.refunds.world import World
 
 
@@ -137,3 +142,58 @@ async def test_a_refused_refund_that_is_there_after_all_is_adopted_by_a_retry(
         await by_hand.reopen_refused(conn, leg_id)
     assert (await machinery.refund(leg_id)).kind is RefundKind.ACCEPTED
     assert world.returned(paid) == [3_000]
+
+
+@pytest.mark.parametrize("freed", [False, True])
+async def test_an_answer_that_comes_while_the_claim_is_undone_is_kept_for_a_person(
+    engine: AsyncEngine, world: World, gateway: SandboxGateway, freed: bool
+) -> None:
+    """Its refund was looked up, and was not there; then somebody answers that it was carried out after all."""
+    paid = await world.paid()
+    leg_id = await world.leg(paid, 3_000)
+    armed = await _armed(engine, leg_id)
+    await world.age(leg_id)
+    await with_gateway(engine, gateway).look_up(leg_id)
+    assert await world.turn_back(leg_id, free=freed)
+    async with engine.begin() as conn:
+        head = await enter(conn, armed.leg.claim_no, None)
+        assert head is not None
+        assert not await refunds.accept(conn, head, armed, "R-late", pending=False)
+    assert await _late(engine, leg_id) == {"refund_ref": "R-late"}
+    assert not (await world.claim(leg_id)).decided
+    assert await world.state(leg_id) is (LegState.VOID if freed else LegState.PLANNED)
+
+
+async def test_a_refund_found_while_the_claim_is_being_undone_ends_the_try(
+    engine: AsyncEngine, world: World, gateway: SandboxGateway
+) -> None:
+    """An activity that was believed lost looks first, and finds what the answer had denied."""
+    paid = await world.paid()
+    leg_id = await world.leg(paid, 3_000)
+    machinery = with_gateway(engine, OtherWords(gateway, NewKey("PROVIDER_ERROR")))
+    with pytest.raises(ApplicationError):
+        await machinery.refund(leg_id)
+    refund = world.gateway.refund(paid.pg_tid, 3_000, key=f"refund-{leg_id}-1", reference=leg_id).json()["refundId"]
+    seen = await world.seen(leg_id)
+    assert await world.turn_back(leg_id, free=False)
+    protocol = RefundProtocol(engine, {gateway.name: gateway}, VAULT, send_window=SEND_WINDOW)
+    assert await protocol.look(seen) is Look.WRITTEN
+    assert (await machinery.refund(leg_id)).kind is RefundKind.FENCED
+    assert await _late(engine, leg_id) == {"refund_ref": refund}
+    assert world.returned(paid) == [3_000]
+
+
+async def _armed(engine: AsyncEngine, leg_id: str) -> Seen:
+    async with engine.begin() as conn:
+        seen = await refunds.read(conn, leg_id)
+        head = await enter(conn, seen.leg.claim_no)
+        assert head is not None
+        armed = await refunds.arm(conn, head, seen, send_window=timedelta(seconds=1), settling=timedelta(seconds=1))
+    assert isinstance(armed, Seen)
+    return armed
+
+
+async def _late(engine: AsyncEngine, leg_id: str) -> dict[str, str] | None:
+    found = select(findings.c.detail).where(findings.c.finding_key == f"{FindingKind.LATE_REFUND}/{leg_id}")
+    async with engine.connect() as conn:
+        return (await conn.execute(found)).scalar_one_or_none()
