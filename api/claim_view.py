@@ -72,7 +72,7 @@ def claim_view(claim: ClaimDetails, refunds_by: RefundPolicy, language: str) -> 
         rows=cost_rows(claim.costs),
         policy_version=claim.policy_version,
         explanation=explaining.rows(claim.costs),
-        refund_explanation=explaining.refunds(claim.legs, refunds_by),
+        refund_explanation=explaining.refunds((leg for leg in claim.legs if not leg.late), refunds_by),
         progress=[
             ProgressStep(step=step.step.value, status=step.status.value, at=step.at, note=_note(step, language))
             for step in claim.steps
@@ -116,6 +116,7 @@ def _refunds(claim: ClaimDetails) -> list[MoneyRow]:
             vat=leg.vat,
             closed="N",
             extra="N",
+            late=yes_no(leg.late),
             account=leg.account_shown,
             payout=leg.payout,
         )

@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import case, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import AttemptState, ExternalState, LegState, SettledBy
-from domain.orders import Means
-from store.fence import lock_order
+from domain.claims import AttemptState, ExternalState, LegState, SettledBy, Step
+from domain.orders import Means, PaymentStatus
+from store import claims
+from store.fence import ClaimHead, lock_order
+from store.reopening import reopen
 from store.tables import external_refunds, order_payments, refund_attempts, refund_legs
 
 
@@ -101,6 +103,78 @@ async def forget_foreign_refund(conn: AsyncConnection, order_no: str, payment_no
         .returning(external_refunds.c.refund_ref)
     )
     return forgotten.one_or_none() is not None
+
+
+async def book_late_capture(conn: AsyncConnection, head: ClaimHead, payment_no: str, amount: int) -> str | None:
+    """A read of the gateway shows that money came in for a payment that the claim had closed: it all goes back.
+
+    The payment counts as paid, with the `amount` that came in. A leg of the same claim returns exactly that, to the
+    same payment; it is no part of what the claim was quoted. The claim is reopened, unless it still runs. `head` is of
+    the claim, locked (`store.fence.enter`). Answers the new leg's id, for the claim to be carried on; None when there
+    is nothing to do: booked before, no such payment that this claim closed, or the claim could still be undone. That
+    would make the payment one of a living order, so it is to be compared again once the claim is decided.
+    """
+    if not head.decided:
+        return None
+    payment = (
+        await conn.execute(
+            update(order_payments)
+            .where(
+                order_payments.c.order_no == head.order_no,
+                order_payments.c.payment_no == payment_no,
+                order_payments.c.closed_by == head.claim_no,
+                order_payments.c.status == PaymentStatus.WAITING,
+                order_payments.c.gateway.is_not(None),
+            )
+            .values(
+                status=PaymentStatus.PAID,
+                captured_late=amount,
+                refunding=amount,
+                refunding_tax_free=case(
+                    (order_payments.c.amount == amount, func.coalesce(order_payments.c.tax_free, 0)), else_=0
+                ),
+            )
+            .returning(order_payments)
+        )
+    ).one_or_none()
+    if payment is None:
+        return None
+    # Its gateway was told the parts of the whole amount; of another one nobody knows them.
+    whole = payment.amount == amount
+    legs = select(func.count()).where(refund_legs.c.claim_no == head.claim_no).scalar_subquery()
+    position = int((await conn.execute(select(legs))).scalar_one()) + 1
+    leg_id = f"{head.claim_no}-{position}"
+    await conn.execute(
+        insert(refund_legs).values(
+            leg_id=leg_id,
+            claim_no=head.claim_no,
+            order_no=head.order_no,
+            position=position,
+            payment_no=payment_no,
+            means=payment.means,
+            external=True,
+            gateway=payment.gateway,
+            gateway_ref=payment.gateway_ref,
+            amount=amount,
+            tax_free=payment.tax_free if whole else None,
+            vat=payment.vat if whole else None,
+            late=True,
+            state=LegState.PLANNED,
+        )
+    )
+    await claims.add_event(
+        conn,
+        head.claim_no,
+        head.order_no,
+        "payment.captured_late",
+        actor="gateway",
+        step=Step.REFUND,
+        payment_no=payment_no,
+        leg_id=leg_id,
+        amount=amount,
+    )
+    await reopen(conn, head, "payment.captured_late")
+    return leg_id
 
 
 async def external_of_order(conn: AsyncConnection, order_no: str) -> tuple[ExternalRefund, ...]:

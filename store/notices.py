@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Select,
     String,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     column,
     exists,
     func,
@@ -369,6 +371,12 @@ def _facts() -> Select[Any]:
         *("means", refund_legs.c.means, "amount", refund_legs.c.amount),
         *("state", refund_legs.c.state, "code", refund_legs.c.code),
     )
+    came_late = cast(
+        select(func.coalesce(func.sum(refund_legs.c.amount), 0))
+        .where(refund_legs.c.claim_no == claim_no, refund_legs.c.late)
+        .scalar_subquery(),
+        BigInteger,
+    )
     return (
         select(
             claims.c.order_no,
@@ -378,7 +386,7 @@ def _facts() -> Select[Any]:
             claims.c.kind,
             claims.c.direction,
             claims.c.currency,
-            claims.c.refund,
+            (claims.c.refund + came_late).label("refund"),
             claims.c.opened_at,
             claims.c.round,
             select(func.jsonb_agg(aggregate_order_by(line, named.c.line_no))).scalar_subquery().label("goods"),

@@ -422,6 +422,9 @@ class MoneyRow(Wire):
     vat: int | None = Field(alias="vatAmt", description="VAT in the taxable part; null: the gateway was told none.")
     closed: YesNo = Field(alias="clsYn", description="Y: a payment that was awaited, and that a cancel closed.")
     extra: YesNo = Field(alias="addPayYn", description="Y: a payment that a claim took as its extra payment.")
+    late: YesNo = Field(
+        "N", alias="lateYn", description="Y: a refund of money that came in after the cancel; not in `totRfdAmt`."
+    )
     account: str | None = Field(
         None, alias="rfdActnMask", description="Of a refund that goes to an account: its bank and last digits."
     )

@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import ExternalState, LegState, SettledBy
+from domain.claims import ClaimStatus, ExternalState, LegState, SettledBy
 from domain.conservation import Books
-from domain.orders import Means
+from domain.orders import Means, PaymentStatus
 from store import by_hand, refunds
+from store.claim_details import load_claim
 from store.conservation import books_of, differences
-from store.late_money import book_foreign_refund, external_of_order, forget_foreign_refund
+from store.late_money import book_foreign_refund, book_late_capture, external_of_order, forget_foreign_refund
 from store.order_audit import load_audit
 from store.refunds import AttemptOutcome, Seen
 from store.tables import refund_legs
@@ -29,8 +30,8 @@ async def _book(conn: AsyncConnection, amount: int, refund_ref: str = "console-1
     return await book_foreign_refund(conn, ORDER.order_no, "1", refund_ref, amount)
 
 
-async def _books(conn: AsyncConnection) -> Books:
-    found = await books_of(conn, ORDER.order_no)
+async def _books(conn: AsyncConnection, order_no: str = ORDER.order_no) -> Books:
+    found = await books_of(conn, order_no)
     assert found is not None
     assert await differences(conn) == []
     return found.books
@@ -41,9 +42,9 @@ async def _left(conn: AsyncConnection) -> dict[str, int]:
     return {payment.payment_no: payment.left for payment in state.order.payments}
 
 
-async def _armed(conn: AsyncConnection, claim_no: str) -> Seen:
-    """The first leg of a claim with its attempt written, as right before its call."""
-    seen = await refunds.read(conn, f"{claim_no}-1")
+async def _armed(conn: AsyncConnection, claim_no: str, leg_id: str | None = None) -> Seen:
+    """A leg of a claim, its first, with its attempt written, as right before its call."""
+    seen = await refunds.read(conn, leg_id or f"{claim_no}-1")
     armed = await refunds.arm(
         conn,
         await shop.head_of(conn, claim_no),
@@ -171,6 +172,70 @@ async def test_one_that_meets_a_refund_already_planned_leaves_that_as_it_is(conn
         .values(state=LegState.SETTLED, settled_by=SettledBy.HAND, evidence="bank transfer 77")
     )
     assert [(one.rule.value, one.difference) for one in await differences(conn)] == [("payment_refunded", 20_000)]
+
+
+# --- money that comes in after the cancel -----------------------------------------------------------------------------
+
+AWAITED = made.order(
+    made.line(1, 10_000),
+    payments=(
+        made.payment("1", 9_000, Means.VIRTUAL_ACCOUNT, status=PaymentStatus.WAITING, tax_free=1_000, vat=700),
+        made.payment("2", 1_000, Means.MILEAGE),
+    ),
+)
+
+
+async def _cancelled_unpaid(conn: AsyncConnection) -> str:
+    await shop.bring(conn, AWAITED)
+    claim_no, costs = await shop.open_cancel(conn, AWAITED.order_no, {1: 1})
+    assert (costs.refund, costs.closed) == (1_000, ("1",))
+    return claim_no
+
+
+@pytest.mark.parametrize(("came_in", "parts"), [(9_000, (1_000, 700)), (9_500, (None, None))])
+async def test_p34_a_deposit_after_the_cancel_goes_back_under_the_same_claim(
+    conn: AsyncConnection, came_in: int, parts: tuple[int | None, int | None]
+) -> None:
+    """Exactly what came in, beside the refund that was quoted; the sums hold at every moment, and once is once."""
+    claim_no = await _cancelled_unpaid(conn)
+    await shop.complete(conn, claim_no)
+    leg_id = await book_late_capture(conn, await shop.head_of(conn, claim_no), "1", came_in)
+    assert leg_id == f"{claim_no}-2"
+    assert await book_late_capture(conn, await shop.head_of(conn, claim_no), "1", came_in) is None
+    claim = await load_claim(conn, claim_no)
+    assert claim is not None
+    assert (claim.refund, claim.status, claim.closed_at) == (1_000, ClaimStatus.REFUNDING, None)
+    [late] = [leg for leg in claim.legs if leg.late]
+    assert (late.payment_no, late.amount, (late.tax_free, late.vat)) == ("1", came_in, parts)
+    told = [(event.event, event.facts.get("amount")) for event in claim.events]
+    assert ("payment.captured_late", came_in) in told
+    assert await _sums(conn) == Books(came_in + 1_000, 0, 1_000, came_in, 0, 0)
+    armed = await _armed(conn, claim_no, leg_id)
+    assert armed.attempt is not None
+    assert (armed.attempt.guard, armed.leg.amount) == (came_in, came_in)
+    assert await refunds.accept(conn, await shop.head_of(conn, claim_no), armed, "R9", pending=False)
+    assert await _sums(conn) == Books(came_in + 1_000, 0, came_in + 1_000, 0, 0, 0)
+
+
+async def test_p34_while_the_claim_could_still_be_undone_a_deposit_is_left_to_the_next_comparison(
+    conn: AsyncConnection,
+) -> None:
+    claim_no = await _cancelled_unpaid(conn)
+    assert await book_late_capture(conn, await shop.head_of(conn, claim_no), "1", 9_000) is None
+    await shop.decide(conn, claim_no)
+    assert await book_late_capture(conn, await shop.head_of(conn, claim_no), "1", 9_000) == f"{claim_no}-2"
+    assert await _sums(conn) == Books(10_000, 0, 0, 10_000, 0, 0)
+
+
+async def test_p34_an_undone_cancel_gives_nothing_back_of_what_comes_in(conn: AsyncConnection) -> None:
+    claim_no = await _cancelled_unpaid(conn)
+    await shop.undo(conn, claim_no)
+    assert await book_late_capture(conn, await shop.head_of(conn, claim_no), "1", 9_000) is None
+    assert await _sums(conn) == Books(1_000, 0, 0, -9_000, 10_000, 0)
+
+
+async def _sums(conn: AsyncConnection) -> Books:
+    return await _books(conn, AWAITED.order_no)
 
 
 async def test_own_credits_have_no_console(conn: AsyncConnection) -> None:
