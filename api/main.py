@@ -15,7 +15,7 @@ from temporalio.service import RetryConfig
 import bootstrap
 import logs
 import settings as configuration
-from api import cases, feed, health, operators, payouts, storefront, webhooks
+from api import cases, events, feed, health, operators, payouts, storefront, webhooks
 from api.accepting import Acceptance
 from api.body_limit import BodyLimit
 from api.callers import OrderAccess
@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None, policy: Policy | None = None) -
     for router in (
         storefront.router,
         feed.router,
+        events.router,
         operators.router,
         payouts.router,
         cases.router,

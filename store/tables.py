@@ -52,6 +52,7 @@ from domain.claims import (
     StuckReason,
 )
 from domain.costs import CostKind, CouponCause, Rule
+from domain.events import EventType
 from domain.orders import BelowMinimum, Fault, LineStatus, Means, PaymentStatus, Promotion, SaleMethod, SaleStatus
 from domain.policy import Returning
 
@@ -734,6 +735,49 @@ coupon_movements = Table(
     _at("at", now=True),
 )
 Index("ix_coupon_movements_order_no", coupon_movements.c.order_no)
+
+# --- events for the shop's systems: filled by triggers on the ledger, see the migration that made them ----------------
+
+claim_outbox = Table(
+    "claim_outbox",
+    metadata,
+    Column("outbox_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("event_no", BigInteger, unique=True, comment="given to committed events only, by whoever reads them first"),
+    Column("claim_no", Text, nullable=False),
+    Column("order_no", Text, nullable=False),
+    Column("sequence", Integer, nullable=False, comment="1, 2, 3 … within the claim"),
+    Column("type", Text, nullable=False),
+    _at("at"),
+    Column("payload", JSONB, nullable=False, comment="the claim as it stood, without personal data"),
+    _at("delivered_at", nullable=True),
+    UniqueConstraint("claim_no", "sequence"),
+    _one_of("type", EventType),
+)
+Index("ix_claim_outbox_unnumbered", claim_outbox.c.outbox_id, postgresql_where=text("event_no IS NULL"))
+Index(
+    "ix_claim_outbox_undelivered",
+    claim_outbox.c.claim_no,
+    claim_outbox.c.sequence,
+    postgresql_where=text("delivered_at IS NULL"),
+)
+
+outbox_numbers = Table(
+    "outbox_numbers",
+    metadata,
+    Column("one_row", Boolean, primary_key=True, server_default=text("true")),
+    Column("last", BigInteger, nullable=False, comment="the highest event number given"),
+    CheckConstraint("one_row", name="one_row"),
+)
+
+outbox_delays = Table(
+    "outbox_delays",
+    metadata,
+    Column("claim_no", Text, primary_key=True, comment="a claim whose next event could not be delivered"),
+    Column("tries", Integer, nullable=False),
+    Column("code", Text, nullable=False, comment="how the last try ended"),
+    _at("since", now=True),
+    _at("next_at"),
+)
 
 # --- notices --------------------------------------------------------------------------------------------------------
 
