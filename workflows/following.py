@@ -1,7 +1,8 @@
 """Following a payment of which its gateway told something. docs/saga.md: what gateways tell unasked.
 
 One workflow per payment, however much is told of it, and it believes nothing. Claims that wait for the payment are told
-to ask their gateway at once instead of when their timer says; then our ledger is compared with what the gateway shows.
+to ask their gateway at once instead of when their timer says; then our ledger is compared with what the gateway shows,
+and a claim that this opened again is carried on.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from temporalio.exceptions import FailureError
 from activities.following import FOLLOW_WORKFLOW, FollowingActivities
 from activities.following import begin_following as begin_following
 from activities.messages import Pace
-from activities.reconciliation import AskedPayment, ReconciliationActivities
+from activities.reconciliation import AskedPayment, Compared, ReconciliationActivities
 from workflows import budgets, failures
 from workflows.messages import GatewayTold
+from workflows.reopening import carry_on
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=1)
@@ -69,9 +71,9 @@ class FollowPaymentWorkflow:
                 workflow.logger.info("nobody carries %s any more", leg.leg_id)
 
     async def _compare(self) -> bool:
-        """Compare our ledger with the gateway; False when it did not tell."""
+        """Compare our ledger with the gateway, and carry on what that opened again; False when it did not tell."""
         try:
-            await workflow.execute_activity_method(
+            compared: Compared = await workflow.execute_activity_method(
                 ReconciliationActivities.compare_payment,
                 self._payment,
                 summary="what does its gateway show?",
@@ -80,6 +82,8 @@ class FollowPaymentWorkflow:
         except FailureError as failed:
             workflow.logger.warning("a payment was not compared", extra={"detail": failures.describe(failed)})
             return False
+        for claim in compared.reopened:
+            await carry_on(claim)
         return True
 
     async def _told_within(self, patience: timedelta) -> bool:
