@@ -1,4 +1,4 @@
-"""A refund that succeeds, is told, and fails later. P6: the claim is open again, a correction goes out, money arrives."""
+"""A refund that succeeds, is told, and fails later. P6: the claim is reopened, a correction goes out, money arrives."""
 
 from __future__ import annotations
 
