@@ -14,6 +14,7 @@ CAUSES: Mapping[str, str] = {
     "ACCOUNT_NEEDED": "A bank account to refund to is missing.",
     "DATABASE": "The database refused the step or did not answer.",
     "COMPENSATION_STUCK": "Undoing the claim did not succeed.",
+    "PAYOUT_OPEN": "A person is paying the refund out by hand, and has not told the result.",
     "BUG": "A defect: the step failed in a way that nobody foresaw.",
 }
 """By `stuckReason`."""
@@ -22,7 +23,7 @@ ACTIONS: Mapping[str, str] = {
     "retry": "try the step again",
     "skip": "go on without the step",
     "settle": "the refund was made by hand; --evidence names the bank's or gateway's reference",
-    "provideAccount": "give the account to refund to",
+    "provideAccount": "refund to another account; its number is asked for",
     "abort": "undo the claim; nothing has been refunded",
 }
 """By action; only those that the service lists for a parking are safe."""

@@ -11,6 +11,7 @@ from cli.demo.command import demo
 from cli.feed import feed
 from cli.findings import findings
 from cli.output import ERR
+from cli.payouts import payouts
 from cli.policy import policy
 from cli.resolve import resolve, resume
 from cli.serve import api, worker
@@ -57,6 +58,7 @@ app.command()(findings)
 app.command()(resolve)
 app.command()(resume)
 app.command()(audit)
+app.add_typer(payouts, name="payouts")
 
 if __name__ == "__main__":
     app()

@@ -20,6 +20,8 @@ def show_parkings(claim: Mapping[str, Any], timezone: str) -> None:
                 ("Step", f"{parking['step']} {parking['part']}".strip()),
                 ("Cause", f"{cause}: {CAUSES[cause]}" if cause in CAUSES else cause),
                 ("Detail", parking["detail"]),
+                *([("To account", parking["rfdActnMask"])] if parking["rfdActnMask"] else []),
+                *([("Payout", f"{parking['payoutNo']}, no result yet")] if parking["payoutNo"] else []),
                 ("Outcome", "not known: money may have moved" if parking["outcomeUnknown"] else "known"),
                 ("Since", moment(parking["since"], timezone)),
                 ("Web UI", claim["workflowUrl"]),
@@ -32,5 +34,8 @@ def show_parkings(claim: Mapping[str, Any], timezone: str) -> None:
 
 
 def _command(claim_no: str, parking_no: int, action: str) -> str:
-    evidence = " --evidence …" if action == "settle" else ""
-    return f"claims resolve {claim_no} --parking {parking_no} --action {action} --reason …{evidence}"
+    more = _NEEDS.get(action, "")
+    return f"claims resolve {claim_no} --parking {parking_no} --action {action} --reason …{more}"
+
+
+_NEEDS: Mapping[str, str] = {"settle": " --evidence …", "provideAccount": " --bank … --holder …"}

@@ -104,6 +104,54 @@ async def test_a_refund_made_by_hand_is_settled_with_evidence(claims: Console, s
     assert re.search(r"SETTLED +HAND +BANK-2026-77", shown.out)
 
 
+async def test_a_refund_account_is_given_without_showing_it_and_a_payout_is_followed(
+    claims: Console, shop: Shop, house: House
+) -> None:
+    """P40: the number comes through a pipe or without echo; shown in full it is only to whoever pays, and audited."""
+    payments = [card(10_000), card(10_000, payNo="2", payWayCd="21", gateway="toss")]
+    order_no = await shop.order(payments=payments)
+    at_toss = f"/control/toss/payments/{order_no}-2"
+    body = {"amount": 10_000, "method": "virtual_account"}
+    (await house.gateway.put(at_toss, json=body)).raise_for_status()
+    wrong = {"rfdBankCd": "209", "rfdActnNo": "110-200-300401", "rfdActnDepositorNm": "김하나"}
+    asked, caller = select(order_no, {1: 2}, **wrong), shop.token(Role.MEMBER, "M1")
+    claim_no = (await shop.call(CANCEL, asked, caller, key=uuid.uuid4().hex)).json()["payload"]["claimNo"]
+    number = (await house.parking(claim_no))["parking_no"]
+    stuck = (await claims("stuck")).out
+    assert re.search(r"^To account +209 \*{4}0401$", stuck, re.MULTILINE)
+    assert f"--parking {number} --action provideAccount --reason … --bank … --holder …" in stuck
+
+    answer = ("resolve", claim_no, f"--parking={number}", "--action=provideAccount", "--reason=the customer called")
+    opened = await claims(
+        *("payouts", "open", claim_no, f"--parking={number}", "--reason=the bank refuses it"),
+        *("--bank=088", "--holder=김하나"),
+        typed="110-555-777901\n",
+    )
+    assert (opened.code, opened.err) == (0, "")
+    payout_no = f"{claim_no}-2-1"
+    assert re.search(rf"^Payout +{payout_no}$", opened.out, re.MULTILINE)
+    assert "110" not in opened.out.replace(claim_no, "")
+    assert re.search(
+        rf"^{payout_no} .* 088 \*{{4}}7901 +untreated ", (await claims("payouts", "list")).out, re.MULTILINE
+    )
+    shown = await claims("payouts", "account", claim_no, payout_no, "--reason=to pay it")
+    assert re.search(r"^Account +110555777901$", shown.out, re.MULTILINE)
+    ran = await claims("payouts", "failed", claim_no, payout_no, "--reason=no such account")
+    assert ran.code == 0, ran.err
+
+    (await house.gateway.post("/control/toss/clock", json={"advanceMs": 1_000})).raise_for_status()
+    ran = await claims(*answer, "--bank=088", "--holder=김하나", typed="110-555-777901\n")
+    assert ran.code == 0, ran.err
+
+    async def sent() -> bool:
+        return len((await house.gateway.get(at_toss)).json()["refunds"]) == 1
+
+    await house.eventually(sent)
+    [refund] = (await house.gateway.get(at_toss)).json()["refunds"]
+    (await house.gateway.post(f"/control/toss/refunds/{refund['ref']}/settle", json={})).raise_for_status()
+    await completed(house, claim_no)
+
+
 async def test_a_lost_workflow_is_resumed(claims: Console, shop: Shop, house: House) -> None:
     async with parked(shop, house) as (order_no, claim_no, _):
         workflow_id = await house.value("SELECT workflow_id FROM claims WHERE claim_no = :no", no=claim_no)
