@@ -126,6 +126,30 @@ async def test_one_that_failed_waits_for_a_person_at_once(told: House) -> None:
     assert parking["cause"] == "PSP_DECLINED"
 
 
+async def test_one_that_fails_after_its_claim_was_over_opens_it_again(told: House) -> None:
+    asked = await asked_of(told, pending=False)
+    await told.cancel(asked)
+    await ended_once(told, asked)
+    await settle(told, asked, "failed")
+    parking = await told.parking(asked.claim_no)
+    assert (parking["cause"], await told.status(asked.claim_no)) == ("PSP_DECLINED", "NEEDS_OPERATOR")
+    assert await told.balanced()
+
+
+async def test_a_refund_made_at_the_gateway_by_hand_is_known_at_once(told: House) -> None:
+    """P9: it is a case for a person, and no refund of ours comes of it."""
+    asked = await asked_of(told, pending=False)
+    by_hand = {"amount": 3_000, "reason": "by hand"}
+    await control(told, "stripe", "POST", f"/payments/{asked.order_no}-1/refunds", by_hand)
+
+    async def known() -> bool:
+        kinds = await told.rows("SELECT kind FROM findings WHERE order_no = :no", no=asked.order_no)
+        return {"kind": "foreign_refund"} in kinds
+
+    await told.eventually(known)
+    assert await told.rows("SELECT * FROM refund_legs WHERE order_no = :no", no=asked.order_no) == []
+
+
 @pytest.mark.parametrize("fault", ["webhook_duplicate", "webhook_reorder"])
 async def test_in_whatever_order_and_however_often_it_is_told(told: House, fault: str) -> None:
     """P9, told twice or out of order."""
