@@ -22,6 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.audit import AuditActivities
 from activities.charges import ChargeActivities
 from activities.claims import ClaimActivities
+from activities.events import EventActivities
 from activities.following import FollowingActivities
 from activities.messages import Pace
 from activities.notices import NoticeActivities, NoticePlanner
@@ -32,6 +33,7 @@ from activities.refunds import RefundActivities
 from activities.settlement import SettlementActivities
 from domain.claims import Channel
 from domain.policy import Policy
+from gateways.events.sender import EventSender
 from gateways.notices.alimtalk import AlimTalkChannel
 from gateways.notices.email import EmailChannel
 from gateways.notices.port import NoticeChannel
@@ -60,9 +62,10 @@ from store.private import Vault
 from workflows.cancel_order import CancelOrderWorkflow
 from workflows.change_option import ChangeOptionWorkflow
 from workflows.following import FollowPaymentWorkflow
+from workflows.publishing import PublishEventsWorkflow
 from workflows.sweep import SweepWorkflow
 
-WORKFLOWS = (CancelOrderWorkflow, ChangeOptionWorkflow, FollowPaymentWorkflow, SweepWorkflow)
+WORKFLOWS = (CancelOrderWorkflow, ChangeOptionWorkflow, FollowPaymentWorkflow, PublishEventsWorkflow, SweepWorkflow)
 
 PASSED_THROUGH = ("activities", "domain", "workflows.messages", "workflows.attributes", "workflows.budgets")
 """Not loaded anew for each workflow run: they keep no state, and lint keeps clock and randomness out of them."""
@@ -239,8 +242,19 @@ def activities(
     audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
     reconciliation = ReconciliationActivities(database, payment_gateways, planner)
     following = FollowingActivities(database, temporal)
-    owners = (claims, settlement, options, parking, notices, refunds, charges, audit, reconciliation, following)
+    events = EventActivities(database, event_sender(settings))
+    owners = (claims, settlement, options, parking, notices, refunds, charges, audit, reconciliation, following, events)
     return [method for owner in owners for method in _of(owner)]
+
+
+def event_sender(settings: Settings) -> EventSender | None:
+    """What sends events to the shop's receiver; None without one. Raises NotConfigured for a secret that is none."""
+    if settings.events_url is None or settings.events_secret is None:
+        return None
+    try:
+        return EventSender(settings.events_url, settings.events_secret)
+    except ValueError as error:
+        raise NotConfigured(f"CLAIMS_EVENTS_SECRET {error}") from None
 
 
 def _of(owner: object) -> list[Callable[..., Any]]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -200,6 +201,12 @@ class Settings(BaseSettings):
     """First wait before a pending refund is asked about again; doubles up to `poll_longest`."""
     poll_longest: float = Field(3600, gt=0)
 
+    # --- events for the shop's systems (docs/events.md) ---------------------------------------------------------------
+    events_url: str | None = None
+    """Where events of claims are sent to. Unset: they are only fetched."""
+    events_secret: SecretStr | None = None
+    """Signs them: ``whsec_`` and base64, as Standard Webhooks has it. Needed with `events_url`."""
+
     # --- the sweeper ------------------------------------------------------------------------------------------------
     sweep_every: float = Field(60, gt=0)
     sweep_quiet: float = Field(600, gt=0)
@@ -215,6 +222,24 @@ class Settings(BaseSettings):
         if url is not None and not url.startswith(("postgresql://", "postgresql+psycopg://")):
             raise ValueError("must begin with postgresql://")
         return url
+
+    @field_validator("events_url")
+    @classmethod
+    def be_http(cls, url: str | None) -> str | None:
+        if url is not None:
+            told = urlsplit(url)
+            if told.scheme not in ("http", "https") or not told.hostname or told.username or told.password:
+                raise ValueError("must be http:// or https://, a host, and no user or password")
+        return url
+
+    @model_validator(mode="after")
+    def sign_events(self) -> Settings:
+        """What is sent is signed, and in production nobody else reads it."""
+        if self.events_url is not None and self.events_secret is None:
+            raise ValueError("CLAIMS_EVENTS_URL needs CLAIMS_EVENTS_SECRET")
+        if self.environment == "production" and self.events_url is not None and self.events_url.startswith("http:"):
+            raise ValueError("CLAIMS_EVENTS_URL must be https in production")
+        return self
 
     @model_validator(mode="after")
     def refuse_local_secrets(self) -> Settings:

@@ -1,4 +1,4 @@
-"""The worker process: serves the claim workflows and their activities, keeps the sweeper scheduled, stops in order.
+"""The worker process: serves the workflows and their activities, keeps sweeper and publisher scheduled, stops in order.
 
 On SIGTERM or SIGINT it takes no new work, lets running activities end within the grace of the settings, and exits.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -24,6 +26,7 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
+from temporalio.service import RPCError, RPCStatusCode
 
 import bootstrap
 import logs
@@ -33,11 +36,15 @@ from domain.policy import Policy
 from policies.reading import PolicyError
 from settings import Settings
 from store.database import AWAY, Database, why_away
+from workflows.publishing import PublishEventsWorkflow
 from workflows.sweep import SweepWorkflow
 
 log = structlog.get_logger(__name__)
 
 SWEEPER = "claims-sweeper"
+PUBLISHER = "claims-events"
+_PUBLISHER_SEEN_TO = timedelta(minutes=1)
+"""How often it is seen to that the publisher runs; it goes on for ever by itself."""
 _CONNECT_TRIES = 60
 
 
@@ -61,6 +68,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         temporal = await connect(settings)
         serving = bootstrap.activities(settings, policy, database, temporal, gateways, channels)
         await schedule_sweeper(temporal, settings)
+        await schedule_publisher(temporal, settings)
         async with bootstrap.worker(settings, temporal, serving):
             log.info("worker started", task_queue=settings.task_queue, policy=policy.version)
             await stop.wait()
@@ -95,19 +103,38 @@ async def connect(settings: Settings) -> Client:
 
 async def schedule_sweeper(temporal: Client, settings: Settings) -> None:
     """See to it that the sweeper runs as often as the settings say; harmless when it does already."""
+    await _schedule(temporal, SWEEPER, SweepWorkflow.run, settings, timedelta(seconds=settings.sweep_every))
+
+
+async def schedule_publisher(temporal: Client, settings: Settings) -> None:
+    """See to it that events are sent to the shop's receiver, from now on; or no more, when none is set."""
+    if settings.events_url is not None:
+        await _schedule(temporal, PUBLISHER, PublishEventsWorkflow.run, settings, _PUBLISHER_SEEN_TO)
+        await temporal.get_schedule_handle(PUBLISHER).trigger()
+        return
+    try:
+        await temporal.get_schedule_handle(PUBLISHER).delete()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+
+
+async def _schedule(
+    temporal: Client, name: str, run: Callable[..., Awaitable[Any]], settings: Settings, every: timedelta
+) -> None:
     schedule = Schedule(
-        action=ScheduleActionStartWorkflow(SweepWorkflow.run, id=SWEEPER, task_queue=settings.task_queue),
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(seconds=settings.sweep_every))]),
+        action=ScheduleActionStartWorkflow(run, id=name, task_queue=settings.task_queue),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
     )
     try:
-        await temporal.create_schedule(SWEEPER, schedule)
+        await temporal.create_schedule(name, schedule)
     except ScheduleAlreadyRunningError:
 
         async def as_set(_: ScheduleUpdateInput) -> ScheduleUpdate:
             return ScheduleUpdate(schedule)
 
-        await temporal.get_schedule_handle(SWEEPER).update(as_set)
+        await temporal.get_schedule_handle(name).update(as_set)
 
 
 async def main() -> None:

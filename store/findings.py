@@ -50,6 +50,8 @@ class FindingKind(StrEnum):
     """A payment of which a gateway holds another amount than it should."""
     NOT_RECONCILED = "not_reconciled"
     """A payment, or a merchant's day, that could not be compared."""
+    EVENTS_HELD = "events_held"
+    """Events that the shop's receiver does not take."""
 
 
 HAPPENED = frozenset({FindingKind.REFUND_FAILED_LATE, FindingKind.CAPTURED_LATE, FindingKind.OUTSIDE_REFUND_GONE})
