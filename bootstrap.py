@@ -22,6 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.audit import AuditActivities
 from activities.charges import ChargeActivities
 from activities.claims import ClaimActivities
+from activities.closing import ClosingActivities
 from activities.events import EventActivities
 from activities.following import FollowingActivities
 from activities.messages import Pace
@@ -243,8 +244,10 @@ def activities(
     reconciliation = ReconciliationActivities(database, payment_gateways, planner)
     following = FollowingActivities(database, temporal)
     events = EventActivities(database, event_sender(settings))
-    owners = (claims, settlement, options, parking, notices, refunds, charges, audit, reconciliation, following, events)
-    return [method for owner in owners for method in _of(owner)]
+    closing = ClosingActivities(database, payment_gateways)
+    ours = (claims, settlement, options, parking, notices, audit, following, events)
+    outside = (refunds, charges, reconciliation, closing)
+    return [method for owner in (*ours, *outside) for method in _of(owner)]
 
 
 def event_sender(settings: Settings) -> EventSender | None:

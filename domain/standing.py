@@ -28,7 +28,8 @@ class LegStanding:
 class Standing:
     """`refund` and `extra` in minor units of `currency`; `steps` tells each step's status.
 
-    `points` counts the earned points that go with the claim's units and have not been taken back yet.
+    `points` counts the earned points that go with the claim's units and have not been taken back yet, `awaited` the
+    payments that it closed and that could still be made at their gateways.
     """
 
     claim_no: str
@@ -43,6 +44,7 @@ class Standing:
     legs: tuple[LegStanding, ...]
     steps: Mapping[Step, StepStatus]
     points: int = 0
+    awaited: int = 0
 
     @property
     def final(self) -> bool:

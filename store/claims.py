@@ -43,7 +43,7 @@ from domain.claims import (
     Step,
     StepStatus,
 )
-from domain.orders import LineStatus, Means
+from domain.orders import LineStatus, Means, PaymentStatus
 from domain.standing import LegStanding, Standing
 from store.fence import ClaimHead
 from store.points import points_key
@@ -55,6 +55,7 @@ from store.tables import (
     claims,
     credit_movements,
     notices,
+    order_payments,
     parkings,
     refund_attempts,
     refund_legs,
@@ -319,6 +320,18 @@ async def standing(conn: AsyncConnection, claim_no: str) -> Standing:
         ),
         steps={Step(step): StepStatus(status) for step, status in row.steps},
         points=row.points,
+        awaited=row.awaited,
+    )
+
+
+def awaited_of(claim_no: str | BindParameter[str]) -> ColumnElement[bool]:
+    """Of `order_payments`: the claim has closed it, and it could still be made at its gateway."""
+    return and_(
+        order_payments.c.closed_by == claim_no,
+        order_payments.c.status == PaymentStatus.WAITING,
+        order_payments.c.gateway.is_not(None),
+        order_payments.c.gateway_ref.is_not(None),
+        order_payments.c.closed_at_gateway.is_(None),
     )
 
 
@@ -346,6 +359,10 @@ def _standing() -> Select[Any]:
         select(func.coalesce(legs, nothing)).where(leg.claim_no == _CLAIM_NO).scalar_subquery().label("legs"),
         select(func.coalesce(steps, nothing)).where(step.claim_no == _CLAIM_NO).scalar_subquery().label("steps"),
         case((taken_back, 0), else_=cast(earned, BigInteger)).label("points"),
+        select(func.count())
+        .where(order_payments.c.order_no == claims.c.order_no, awaited_of(_CLAIM_NO))
+        .scalar_subquery()
+        .label("awaited"),
     ).where(claims.c.claim_no == _CLAIM_NO)
 
 

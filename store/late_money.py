@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import AttemptState, ExternalState, LegState, SettledBy, Step
 from domain.orders import Means, PaymentStatus
-from store import claims
+from store import claims, effects
 from store.fence import ClaimHead, lock_order
 from store.reopening import reopen
+from store.tables import claims as claims_table
 from store.tables import external_refunds, order_payments, refund_attempts, refund_legs
 
 
@@ -175,6 +176,68 @@ async def book_late_capture(conn: AsyncConnection, head: ClaimHead, payment_no: 
     )
     await reopen(conn, head, "payment.captured_late")
     return leg_id
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedPayment:
+    """A payment that a claim closed, and that could still be made. `position` is its place among the order's."""
+
+    payment_no: str
+    position: int
+    gateway: str
+    payment_ref: str
+
+
+async def awaited_of_claim(conn: AsyncConnection, claim_no: str) -> tuple[AwaitedPayment, ...]:
+    """The payments to be closed at their gateways too: those of a decided claim, in the order's order."""
+    found = await conn.execute(
+        select(
+            order_payments.c.payment_no,
+            order_payments.c.position,
+            order_payments.c.gateway,
+            order_payments.c.gateway_ref.label("payment_ref"),
+        )
+        .join(claims_table, claims_table.c.claim_no == order_payments.c.closed_by)
+        .where(
+            claims.awaited_of(claim_no), claims_table.c.decided, claims_table.c.order_no == order_payments.c.order_no
+        )
+        .order_by(order_payments.c.position)
+    )
+    return tuple(AwaitedPayment(**row._mapping) for row in found)
+
+
+async def closed_at_gateway(conn: AsyncConnection, head: ClaimHead, payment_no: str) -> None:
+    """The gateway takes no money for the payment any more, as far as it promises that. Idempotent."""
+    closed = await conn.execute(
+        update(order_payments)
+        .where(
+            claims.awaited_of(head.claim_no),
+            order_payments.c.order_no == head.order_no,
+            order_payments.c.payment_no == payment_no,
+        )
+        .values(closed_at_gateway=func.clock_timestamp())
+        .returning(order_payments.c.payment_no)
+    )
+    if closed.one_or_none() is not None:
+        await _tell(conn, head, "payment.closed_at_gateway", payment_no=payment_no)
+
+
+async def stays_open(conn: AsyncConnection, head: ClaimHead, payment_no: str, code: str) -> None:
+    """The payment can't be closed at its gateway: what comes in will be found there. Told once."""
+    if await effects.happen(conn, f"close/{head.claim_no}/{payment_no}", head.claim_no):
+        await _tell(conn, head, "payment.stays_open", payment_no=payment_no, code=code)
+
+
+async def late_legs_open(conn: AsyncConnection, claim_no: str) -> bool:
+    """Whether money that came in after the claim is still to be given back."""
+    still = exists().where(
+        refund_legs.c.claim_no == claim_no, refund_legs.c.late, refund_legs.c.state != LegState.SETTLED
+    )
+    return bool((await conn.execute(select(still))).scalar_one())
+
+
+async def _tell(conn: AsyncConnection, head: ClaimHead, event: str, **facts: str) -> None:
+    await claims.add_event(conn, head.claim_no, head.order_no, event, step=Step.REFUND, **facts)
 
 
 async def external_of_order(conn: AsyncConnection, order_no: str) -> tuple[ExternalRefund, ...]:

@@ -281,7 +281,7 @@ async def reopen_waiting(conn: AsyncConnection, claim_no: str, order_no: str) ->
     await conn.execute(
         update(order_payments)
         .where(order_payments.c.order_no == order_no, order_payments.c.closed_by == claim_no)
-        .values(closed_by=None)
+        .values(closed_by=None, closed_at_gateway=None)
     )
 
 

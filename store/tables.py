@@ -257,6 +257,7 @@ order_payments = Table(
     Column("taken_by", Text, comment="the claim that took it as its extra payment; null: made at purchase"),
     Column("closed_by", Text, comment="the claim that closed it while it was waiting"),
     Column("captured_late", BigInteger, comment="what came in all the same after a claim had closed it"),
+    _at("closed_at_gateway", nullable=True),
     PrimaryKeyConstraint("order_no", "payment_no"),
     CheckConstraint("amount >= 0", name="amount"),
     CheckConstraint("refunding >= 0 AND refunding <= coalesce(captured_late, amount)", name="never_above_paid"),

@@ -12,6 +12,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.claims import ClaimActivities, Turned
+from activities.closing import ClosedAwaited, ClosingActivities
 from activities.messages import Begun, Pace
 from activities.refunds import CheckResult, RefundActivities, RefundLegs
 from activities.settlement import CREDITS, CREDITS_PART, Settle, Settled, SettlementActivities
@@ -46,6 +47,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
         self._driven: set[str] = set()
         self._reopened = False
         self._hinted: set[str] = set()
+        self._closing: asyncio.Task[None] | None = None
 
     @workflow.run
     async def run(self, asked: CancelOrder) -> ClaimOutcome:
@@ -87,10 +89,16 @@ class CancelOrderWorkflow(ClaimWorkflow):
                 await self._forward(begun)
             except (TurnedBack, GaveBack):
                 self._show(ClaimStatus.COMPENSATING, Step.OPEN)
+                if self._closing is not None:
+                    self._closing.cancel()
+                    self._closing = None
                 await self._undo.run()
             await self._told()
             status = await self._conclude(self._notice_ids)
             if status.final:
+                if self._closing is not None and not self._closing.done():
+                    self._show(status, Step.NOTIFY)
+                    await self._closing
                 outcome = await self._close(status)
                 if not self._reopened:
                     return outcome
@@ -117,6 +125,8 @@ class CancelOrderWorkflow(ClaimWorkflow):
             if first.done():
                 first.result()
         await self._obey_cancel()
+        if standing.awaited and self._closing is None:
+            self._closing = asyncio.create_task(self._close_awaited())
         rest = external[1:] if first else external
         branches = [self._settle(leg) for leg in rest if leg.state is not LegState.SETTLED]
         await asyncio.gather(self._give_ours(standing), *([first] if first else []), *branches)
@@ -179,6 +189,26 @@ class CancelOrderWorkflow(ClaimWorkflow):
                 heed_cancel=not self._decided,
             )
         )
+
+    async def _close_awaited(self) -> None:
+        """Once the claim is decided, close at their gateways what nobody has to pay any more. Nothing waits for it.
+
+        What was paid all the same has a leg by then, and the run goes on until that is settled. Of what can't be closed
+        the gateway tells when it is paid.
+        """
+        await workflow.wait_condition(lambda: self._decided)
+        try:
+            closed: ClosedAwaited = await workflow.execute_activity_method(
+                ClosingActivities.close_awaited,
+                self._ref(),
+                summary="close what nobody has to pay any more",
+                **budgets.gateway_read(self._pace),
+            )
+        except FailureError as failed:
+            workflow.logger.warning("awaited payments stay open", extra={"detail": failures.describe(failed)})
+            return
+        if closed.late:
+            self._reopened = True
 
     async def _settled(self, settled: Settled) -> None:
         if settled.fenced:

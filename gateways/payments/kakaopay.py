@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from gateways.payments.http import OneShot
 from gateways.payments.matching import find_ours
 from gateways.payments.port import (
+    CLOSING_UNSUPPORTED,
     UNSUPPORTED,
     Absent,
     BadWebhook,
@@ -25,6 +26,7 @@ from gateways.payments.port import (
     ChargeCommand,
     ChargeOutcome,
     ChargeRecord,
+    CloseOutcome,
     Conflict,
     Done,
     Found,
@@ -129,6 +131,9 @@ class KakaoPayGateway:
                 return Absent()
             case Undetermined() as undetermined:
                 return undetermined
+
+    async def close(self, payment_ref: str, key: str) -> CloseOutcome:
+        return CLOSING_UNSUPPORTED
 
     def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
         return BadWebhook("webhooks_unsupported")

@@ -153,6 +153,35 @@ UNSUPPORTED = Misconfigured("charges_unsupported")
 """What a gateway that takes no charges answers to one."""
 
 
+# --- what may come of closing a payment that is awaited -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """No money can come in of it any more, as far as the gateway promises that."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyPaid:
+    """Nothing was closed: `captured` has come in."""
+
+    captured: int
+
+
+@dataclass(frozen=True, slots=True)
+class StillOpen:
+    """It can still be paid, or may be. `again`: asking again may help."""
+
+    code: str
+    again: bool
+
+
+CloseOutcome = Closed | AlreadyPaid | StillOpen
+
+CLOSING_UNSUPPORTED = StillOpen("closing_unsupported", again=False)
+"""What a gateway without payments that could be closed answers."""
+
+
 # --- what a read shows ----------------------------------------------------------------------------------------------
 
 
@@ -303,6 +332,13 @@ class PaymentGateway(Protocol):
         """Look for the payment that our charge has made, by the reference that it was sent with.
 
         Two of them, or one of another amount, are neither found nor absent: a person must explain them.
+        """
+        ...
+
+    async def close(self, payment_ref: str, key: str) -> CloseOutcome:
+        """Have a payment that is awaited never be made: a virtual account without its deposit. Moves no money.
+
+        The payment is read before, and after; what it shows is the answer. Safe to repeat, with a key of its own each.
         """
         ...
 

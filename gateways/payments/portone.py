@@ -25,11 +25,14 @@ from gateways.payments.http import OneShot
 from gateways.payments.matching import find_our_charge, find_ours
 from gateways.payments.port import (
     Absent,
+    AlreadyPaid,
     BadWebhook,
     Capabilities,
     ChargeCommand,
     ChargeOutcome,
     ChargeRecord,
+    Closed,
+    CloseOutcome,
     Conflict,
     Done,
     Found,
@@ -46,6 +49,7 @@ from gateways.payments.port import (
     RefundStatus,
     Rejected,
     Retry,
+    StillOpen,
     Undetermined,
     Unknown,
     WebhookHint,
@@ -218,6 +222,17 @@ class PortOneGateway:
             case Undetermined() as undetermined:
                 return undetermined
 
+    async def close(self, payment_ref: str, key: str) -> CloseOutcome:
+        """Only a virtual account can be closed: that is a call of its own, and a cancel is refused."""
+        if (before := closed(await self._payment(payment_ref))) is not None:
+            return before
+        path = f"{_path(payment_ref)}/virtual-account/close?storeId={quote(self._store_id, safe='')}"
+        response = await self._http.send(path, {}, {"Idempotency-Key": key})
+        if not isinstance(response, httpx.Response):
+            return StillOpen(response.code, again=True)
+        after = closed(await self._payment(payment_ref))
+        return StillOpen(error_code(response.content) or "unconfirmed", again=True) if after is None else after
+
     async def _payment(self, payment_ref: str) -> PaymentBody | NoSuchPayment | Undetermined:
         response = await self._http.ask(_path(payment_ref), {"storeId": self._store_id})
         if isinstance(response, Undetermined):
@@ -321,6 +336,23 @@ def charge_read(
             return Rejected(code)
         case _:
             return Unknown(code or "unconfirmed", answered=code is not None)
+
+
+def closed(payment: PaymentBody | NoSuchPayment | Undetermined) -> CloseOutcome | None:
+    """Whether the payment can still be made; None: it is a virtual account that waits for its deposit."""
+    match payment:
+        case Undetermined(code):
+            return StillOpen(code, again=True)
+        case NoSuchPayment():
+            return StillOpen("no_such_payment", again=False)
+        case PaymentBody() if payment.taken:
+            return AlreadyPaid(payment.amount.total)
+        case PaymentBody(status="VIRTUAL_ACCOUNT_ISSUED"):
+            return None
+        case PaymentBody(status="CANCELLED" | "FAILED"):
+            return Closed()
+        case _:
+            return StillOpen("not_an_account", again=False)
 
 
 def _path(payment_ref: str) -> str:

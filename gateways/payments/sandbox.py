@@ -14,12 +14,14 @@ from domain.orders import Means
 from gateways.payments.http import OneShot
 from gateways.payments.matching import find_our_charge, find_ours
 from gateways.payments.port import (
+    CLOSING_UNSUPPORTED,
     Absent,
     BadWebhook,
     Capabilities,
     ChargeCommand,
     ChargeOutcome,
     ChargeRecord,
+    CloseOutcome,
     Conflict,
     Done,
     Found,
@@ -155,6 +157,9 @@ class SandboxGateway:
                 return Absent()
             case Undetermined() as undetermined:
                 return undetermined
+
+    async def close(self, payment_ref: str, key: str) -> CloseOutcome:
+        return CLOSING_UNSUPPORTED
 
     def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
         return BadWebhook("webhooks_unsupported")

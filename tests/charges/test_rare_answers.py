@@ -27,7 +27,7 @@ class OtherWords:
         self.read, self.find, self.refund = gateway.read, gateway.find, gateway.refund
         self.list_charges, self.find_charge = gateway.list_charges, gateway.find_charge
         self.parse_webhook = gateway.parse_webhook
-        self.aclose = gateway.aclose
+        self.close, self.aclose = gateway.close, gateway.aclose
         self.keys: list[str] = []
         self._gateway = gateway
         self._answer: ChargeOutcome | None = answer

@@ -57,7 +57,7 @@ class Keyless:
         self.list_charges = gateway.list_charges
         self.find_charge = gateway.find_charge
         self.parse_webhook = gateway.parse_webhook
-        self.aclose = gateway.aclose
+        self.close, self.aclose = gateway.close, gateway.aclose
         self.log: list[str] = []
         self._gateway = gateway
         self._answers = list(answers)

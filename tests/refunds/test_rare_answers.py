@@ -45,7 +45,7 @@ class OtherWords:
         self.list_charges = gateway.list_charges
         self.find_charge = gateway.find_charge
         self.parse_webhook = gateway.parse_webhook
-        self.aclose = gateway.aclose
+        self.close, self.aclose = gateway.close, gateway.aclose
         self._gateway = gateway
         self._answer: Outcome | None = answer
         self._mute = then_mute

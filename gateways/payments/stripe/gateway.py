@@ -16,12 +16,14 @@ from domain.orders import Means
 from gateways.payments.http import NEVER_SENT
 from gateways.payments.matching import find_our_charge, find_ours
 from gateways.payments.port import (
+    CLOSING_UNSUPPORTED,
     Absent,
     BadWebhook,
     Capabilities,
     ChargeCommand,
     ChargeOutcome,
     ChargeRecord,
+    CloseOutcome,
     Done,
     Found,
     Misconfigured,
@@ -203,6 +205,9 @@ class StripeGateway:
                 return refunds
             case _:
                 return find_ours(refunds, reference, amount)
+
+    async def close(self, payment_ref: str, key: str) -> CloseOutcome:
+        return CLOSING_UNSUPPORTED
 
     def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
         signature = headers.get("stripe-signature", "")

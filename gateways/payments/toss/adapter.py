@@ -16,11 +16,14 @@ from gateways.payments.http import OneShot
 from gateways.payments.matching import find_our_charge, find_ours
 from gateways.payments.port import (
     Absent,
+    AlreadyPaid,
     BadWebhook,
     Capabilities,
     ChargeCommand,
     ChargeOutcome,
     ChargeRecord,
+    Closed,
+    CloseOutcome,
     Done,
     Found,
     Misconfigured,
@@ -31,6 +34,7 @@ from gateways.payments.port import (
     Pending,
     RefundCommand,
     Rejected,
+    StillOpen,
     Undetermined,
     Unknown,
     WebhookHint,
@@ -165,6 +169,17 @@ class TossGateway:
             case Undetermined() as undetermined:
                 return undetermined
 
+    async def close(self, payment_ref: str, key: str) -> CloseOutcome:
+        """A cancel without a refund account: Toss refuses it as soon as a deposit has come."""
+        path = f"/v1/payments/{_in_path(payment_ref)}"
+        if (before := _closed(await self._read(path), payment_ref)) is not None:
+            return before
+        response = await self._http.send(f"{path}/cancel", {"cancelReason": key}, {"Idempotency-Key": key})
+        if not isinstance(response, httpx.Response):
+            return StillOpen(response.code, again=True)
+        after = _closed(await self._read(path), payment_ref)
+        return StillOpen(error_code(response) or "unconfirmed", again=True) if after is None else after
+
     def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
         return webhooks.parse(raw, headers, peer, self._peers)
 
@@ -212,6 +227,26 @@ def _refunded(response: httpx.Response, command: RefundCommand) -> Outcome:
             return Pending(ref) if pending else Done(ref)
         case _:
             return Unknown("answer_of_another_refund", answered=True)
+
+
+def _closed(payment: PaymentBody | NoSuchPayment | Undetermined, payment_ref: str) -> CloseOutcome | None:
+    """Whether the payment can still be made; None: it is a virtual account that waits for its deposit."""
+    if isinstance(payment, Undetermined):
+        return StillOpen(payment.code, again=True)
+    if isinstance(payment, NoSuchPayment):
+        return StillOpen("no_such_payment", again=False)
+    if payment.paymentKey != payment_ref:
+        return StillOpen("answer_of_another_payment", again=True)
+    try:
+        captured = payment.snapshot().captured
+    except ValueError:
+        return StillOpen("unreadable_answer", again=True)
+    if captured:
+        return AlreadyPaid(captured)
+    if payment.status == "WAITING_FOR_DEPOSIT":
+        return None
+    over = payment.status in ENDED_UNPAID or payment.status == "CANCELED"
+    return Closed() if over else StillOpen("not_an_account", again=False)
 
 
 def _taken(response: httpx.Response, command: ChargeCommand) -> ChargeOutcome:

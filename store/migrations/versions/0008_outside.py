@@ -379,6 +379,7 @@ def _late_captures() -> None:
             comment="what came in all the same after a claim had closed it",
         ),
     )
+    op.add_column("order_payments", sa.Column("closed_at_gateway", sa.DateTime(timezone=True), nullable=True))
     _replace_check(
         "order_payments", "never_above_paid", "refunding >= 0 AND refunding <= coalesce(captured_late, amount)"
     )
