@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -26,19 +27,27 @@ from activities.closing import ClosingActivities
 from activities.events import EventActivities
 from activities.following import FollowingActivities
 from activities.messages import Pace
+from activities.notice_deliveries import DeliveryActivities
+from activities.notice_sending import NoticeSender
 from activities.notices import NoticeActivities, NoticePlanner
 from activities.options import OptionActivities
 from activities.parking import ParkingActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.refunds import RefundActivities
 from activities.settlement import SettlementActivities
-from domain.claims import Channel
+from domain.claims import Channel, ClaimKind
+from domain.notices import text_name
 from domain.policy import Policy
 from gateways.events.sender import EventSender
 from gateways.notices.alimtalk import AlimTalkChannel
 from gateways.notices.email import EmailChannel
+from gateways.notices.nhn import NhnAccount
+from gateways.notices.nhn import NhnAlimTalk as NhnChannel
 from gateways.notices.port import NoticeChannel
+from gateways.notices.solapi import SolapiAccount, SolapiTexts
+from gateways.notices.solapi import SolapiAlimTalk as SolapiChannel
 from gateways.notices.texts import NoticeTexts
+from gateways.notices.words import LANGUAGES
 from gateways.payments.kakaopay import KakaoPayGateway
 from gateways.payments.port import PaymentGateway
 from gateways.payments.portone import PortOneGateway
@@ -48,12 +57,17 @@ from gateways.payments.toss import TossGateway
 from policies import reading
 from policies.reading import PolicyError
 from settings import (
+    AlimTalk,
     KakaoPayMerchant,
     Merchant,
+    NhnAlimTalk,
     PortOneMerchant,
+    SandboxAlimTalk,
     SandboxMerchant,
     Settings,
+    SolapiAlimTalk,
     StripeMerchant,
+    TextSender,
     TossMerchant,
 )
 from store.database import Database
@@ -198,12 +212,64 @@ def _gateway(settings: Settings, name: str, merchant: Merchant) -> PaymentGatewa
             )
 
 
-def channels(settings: Settings) -> Mapping[Channel, NoticeChannel]:
-    """What carries notices out; the inbox is a table of ours."""
-    return {
-        Channel.EMAIL: EmailChannel(settings.effective_smtp_url, settings.mail_from),
-        Channel.ALIMTALK: AlimTalkChannel(settings.effective_sandbox_url),
-    }
+@dataclass(frozen=True, slots=True)
+class Carriers:
+    """What carries notices out; the inbox is a table of ours.
+
+    `texts`: who sends a text message to whom AlimTalk can't reach; None: this service sends none.
+    """
+
+    channels: Mapping[Channel, NoticeChannel]
+    texts: SolapiTexts | None = None
+
+
+def carriers(settings: Settings) -> Carriers:
+    """Mail, and AlimTalk if the settings say by whom."""
+    mail = EmailChannel(settings.effective_smtp_url, settings.mail_from)
+    alimtalk = settings.effective_alimtalk
+    if alimtalk is None:
+        return Carriers({Channel.EMAIL: mail})
+    texts = None if isinstance(alimtalk, SandboxAlimTalk) or alimtalk.texts is None else _texts(alimtalk.texts)
+    return Carriers({Channel.EMAIL: mail, Channel.ALIMTALK: _alimtalk(settings, alimtalk)}, texts)
+
+
+def _alimtalk(settings: Settings, alimtalk: AlimTalk) -> NoticeChannel:
+    match alimtalk:
+        case SandboxAlimTalk():
+            return AlimTalkChannel((alimtalk.base_url or settings.effective_sandbox_url).rstrip("/"))
+        case NhnAlimTalk():
+            account = NhnAccount(
+                app_key=alimtalk.app_key,
+                secret_key=alimtalk.secret_key,
+                sender_key=alimtalk.sender_key,
+                templates=alimtalk.templates,
+                text_sender=alimtalk.text_sender,
+            )
+            return NhnChannel(alimtalk.base_url.rstrip("/"), account)
+        case SolapiAlimTalk():
+            return SolapiChannel(
+                alimtalk.base_url.rstrip("/"),
+                SolapiAccount(alimtalk.api_key, alimtalk.api_secret, alimtalk.text_sender),
+                alimtalk.channel,
+                alimtalk.templates,
+                texts=alimtalk.sms_fallback == "provider",
+                settling=alimtalk.settling,
+            )
+
+
+def _texts(sender: TextSender) -> SolapiTexts:
+    account = SolapiAccount(sender.api_key, sender.api_secret, sender.sender)
+    return SolapiTexts(sender.base_url.rstrip("/"), account, settling=sender.settling)
+
+
+def unnamed_texts(settings: Settings, policy: Policy) -> list[str]:
+    """The texts told by AlimTalk for which the settings name no template of the provider's."""
+    alimtalk = settings.effective_alimtalk
+    if alimtalk is None or isinstance(alimtalk, SandboxAlimTalk):
+        return []
+    told = [event for event, channels in policy.notices.items() if Channel.ALIMTALK in channels]
+    names = {f"{text_name(event, kind)}_{language}" for event in told for kind in ClaimKind for language in LANGUAGES}
+    return sorted(names - alimtalk.templates.keys())
 
 
 def pace(settings: Settings) -> Pace:
@@ -226,16 +292,18 @@ def activities(
     database: AsyncEngine,
     temporal: Client,
     payment_gateways: Mapping[str, PaymentGateway],
-    notice_channels: Mapping[Channel, NoticeChannel],
+    notice_carriers: Carriers,
 ) -> Sequence[Callable[..., Any]]:
     """Every activity that a worker serves, with what it needs."""
-    planner = NoticePlanner(NoticeTexts(settings.timezone), policy, tuple(notice_channels))
+    planner = NoticePlanner(NoticeTexts(settings.timezone), policy, tuple(notice_carriers.channels))
+    sender = NoticeSender(database, notice_carriers.channels, notice_carriers.texts)
     budgets = pace(settings)
     claims = ClaimActivities(database, budgets, planner, policy)
     settlement = SettlementActivities(database, planner)
     options = OptionActivities(database, budgets, planner, policy)
     parking = ParkingActivities(database, payment_gateways, settings.service_secret.get_secret_value().encode())
-    notices = NoticeActivities(database, planner, notice_channels)
+    notices = NoticeActivities(database, sender)
+    deliveries = DeliveryActivities(database, sender, after=timedelta(seconds=settings.effective_notice_look_after))
     vault = Vault(settings.service_secret.get_secret_value())
     send_window = timedelta(seconds=settings.gateway_send_window)
     refunds = RefundActivities(database, payment_gateways, vault, send_window=send_window)
@@ -245,7 +313,7 @@ def activities(
     following = FollowingActivities(database, temporal)
     events = EventActivities(database, event_sender(settings))
     closing = ClosingActivities(database, payment_gateways)
-    ours = (claims, settlement, options, parking, notices, audit, following, events)
+    ours = (claims, settlement, options, parking, notices, deliveries, audit, following, events)
     outside = (refunds, charges, reconciliation, closing)
     return [method for owner in (*ours, *outside) for method in _of(owner)]
 
@@ -298,11 +366,13 @@ def close_later(
     stack: AsyncExitStack,
     database: AsyncEngine,
     payment_gateways: Mapping[str, PaymentGateway],
-    notice_channels: Mapping[Channel, NoticeChannel],
+    notice_carriers: Carriers,
 ) -> None:
     """Have everything that holds connections closed when the stack unwinds."""
     stack.push_async_callback(database.dispose)
     for gateway in payment_gateways.values():
         stack.push_async_callback(gateway.aclose)
-    for channel in notice_channels.values():
+    for channel in notice_carriers.channels.values():
         stack.push_async_callback(channel.close)
+    if notice_carriers.texts is not None:
+        stack.push_async_callback(notice_carriers.texts.close)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -27,6 +27,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOCAL_JWT_SECRET = "local-stack-only-jwt-secret-do-not-deploy"
 LOCAL_SERVICE_SECRET = "local-stack-only-service-secret-do-not-deploy"
+
+
+PhoneNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{8,12}$")]
 
 
 class _Merchant(BaseModel):
@@ -99,6 +102,105 @@ Merchant = Annotated[
 ]
 
 
+class _Sender(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TextSender(_Sender):
+    """Text messages (SMS, LMS) through Solapi, from `sender`, a number that is registered there."""
+
+    api_key: SecretStr
+    api_secret: SecretStr
+    sender: PhoneNumber
+    base_url: str = "https://api.solapi.com"
+    settling: float = Field(120, ge=0)
+    """Seconds after a try from which on Solapi's list surely shows what it was sent."""
+
+
+class SandboxAlimTalk(_Sender):
+    """The stand-in of the local stack: no templates, no delivery. `base_url` unset: the local stack's."""
+
+    kind: Literal["sandbox"] = "sandbox"
+    base_url: str | None = None
+
+
+class _AlimTalk(_Sender):
+    """`templates`: the provider's codes by our texts' names and languages, ``{"completed_ko": "…"}``.
+
+    `sms_fallback`: who sends a text message to whom AlimTalk can't reach, and nobody else does: the `provider` by
+    itself, from `sms_sender`; `ours`: this service, once it is certain; `none`.
+    """
+
+    templates: Mapping[str, str] = {}
+    sms_fallback: Literal["provider", "ours", "none"] = "none"
+    sms_sender: PhoneNumber | None = None
+
+    @property
+    def text_sender(self) -> str | None:
+        """The number from which the provider itself sends texts; None when it is to send none."""
+        return self.sms_sender if self.sms_fallback == "provider" else None
+
+    @model_validator(mode="after")
+    def name_a_sender(self) -> Self:
+        """The provider's texts need a number to come from."""
+        if self.sms_fallback == "provider" and self.sms_sender is None:
+            raise ValueError("sms_sender is needed with sms_fallback provider")
+        return self
+
+
+class NhnAlimTalk(_AlimTalk):
+    """NHN Cloud. `texts` is who sends `ours`."""
+
+    kind: Literal["nhn"] = "nhn"
+    app_key: SecretStr
+    secret_key: SecretStr
+    sender_key: str
+    texts: TextSender | None = None
+    base_url: str = "https://kakaotalk-bizmessage.api.nhncloudservice.com"
+
+    @model_validator(mode="after")
+    def name_who_sends_texts(self) -> Self:
+        """NHN's own texts are another product, which this service doesn't speak."""
+        if (self.sms_fallback == "ours") is (self.texts is None):
+            raise ValueError("texts is needed with sms_fallback ours, and with it only")
+        return self
+
+
+class SolapiAlimTalk(_AlimTalk):
+    """Solapi, from the channel `channel` (``pfId``). `ours` goes through the same account, from `sms_sender`."""
+
+    kind: Literal["solapi"] = "solapi"
+    api_key: SecretStr
+    api_secret: SecretStr
+    channel: str
+    base_url: str = "https://api.solapi.com"
+    settling: float = Field(120, ge=0)
+    """Seconds after a try from which on Solapi's list surely shows what it was sent."""
+
+    @model_validator(mode="after")
+    def name_a_number(self) -> Self:
+        """Our texts need a number to come from as well."""
+        if self.sms_fallback == "ours" and self.sms_sender is None:
+            raise ValueError("sms_sender is needed with sms_fallback ours")
+        return self
+
+    @property
+    def texts(self) -> TextSender | None:
+        """Who sends `ours`."""
+        if self.sms_fallback != "ours" or self.sms_sender is None:
+            return None
+        return TextSender(
+            api_key=self.api_key,
+            api_secret=self.api_secret,
+            sender=self.sms_sender,
+            base_url=self.base_url,
+            settling=self.settling,
+        )
+
+
+AlimTalk = Annotated[SandboxAlimTalk | NhnAlimTalk | SolapiAlimTalk, Field(discriminator="kind")]
+
+
 class Settings(BaseSettings):
     """The settings of one process. Immutable; build one per process with `load`."""
 
@@ -139,6 +241,9 @@ class Settings(BaseSettings):
     smtp_url: str | None = None
     """``smtp://[user:password@]host:port``, ``smtp+starttls://`` or ``smtps://``. Unset: the local stack's."""
     mail_from: str = "shop@claims.example"
+    alimtalk: AlimTalk | None = None
+    """Who carries AlimTalk, one JSON object with its `kind` (docs/notices.md). Unset: the stand-in of the local stack;
+    in production nobody, and customers are not told by it."""
     policy_file: Path | None = None
     """The shop's rules, a TOML or JSON file (docs/policy.md). Unset: those that the service ships with."""
     timezone: str = "Asia/Seoul"
@@ -195,6 +300,9 @@ class Settings(BaseSettings):
     """Unset: 10 local, six hours in production."""
     notice_attempts: int | None = Field(None, ge=1)
     """Tries of one notice before it counts as failed. Unset: 4 local, 10 production."""
+    notice_look_after: float | None = Field(None, gt=0)
+    """A message that was accepted and is not known to be delivered is looked up this long after. Unset: 10 local, 300
+    production."""
     busy_patience: float = Field(300, gt=0)
     """How long a refund waits for another one on the same payment before the claim is parked as PAYMENT_BUSY."""
     poll_first: float = Field(2, gt=0)
@@ -272,6 +380,15 @@ class Settings(BaseSettings):
     @property
     def effective_smtp_url(self) -> str:
         return self.smtp_url or f"smtp://{self.host}:{self.smtp_port}"
+
+    @property
+    def effective_alimtalk(self) -> AlimTalk | None:
+        """Who carries AlimTalk; None: nobody does."""
+        return self.alimtalk or (None if self.environment == "production" else SandboxAlimTalk())
+
+    @property
+    def effective_notice_look_after(self) -> float:
+        return self.notice_look_after or (10 if self.environment == "local" else 300)
 
     @property
     def effective_merchants(self) -> Mapping[str, Merchant]:

@@ -62,11 +62,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         database = bootstrap.engine(settings)
         gateways = bootstrap.gateways(settings)
-        channels = bootstrap.channels(settings)
-        bootstrap.close_later(stack, database, gateways, channels)
+        carriers = bootstrap.carriers(settings)
+        bootstrap.close_later(stack, database, gateways, carriers)
         await register(settings, database, policy)
         temporal = await connect(settings)
-        serving = bootstrap.activities(settings, policy, database, temporal, gateways, channels)
+        serving = bootstrap.activities(settings, policy, database, temporal, gateways, carriers)
+        tell_who_carries(settings, policy)
         await schedule_sweeper(temporal, settings)
         await schedule_publisher(temporal, settings)
         async with bootstrap.worker(settings, temporal, serving):
@@ -75,6 +76,14 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             log.info("worker stopping")
     # A process that exits right after its last call to Temporal can crash in the SDK's core (sdk-python#300).
     await asyncio.sleep(0.05)
+
+
+def tell_who_carries(settings: Settings, policy: Policy) -> None:
+    """Say at the start what a shop would only miss later: who is not told, and by which texts."""
+    if settings.effective_alimtalk is None:
+        log.warning("CLAIMS_ALIMTALK is not set: customers are told by inbox and mail only")
+    if unnamed := bootstrap.unnamed_texts(settings, policy):
+        log.warning("CLAIMS_ALIMTALK names no template for some texts", texts=unnamed)
 
 
 async def register(settings: Settings, database: AsyncEngine, policy: Policy) -> None:

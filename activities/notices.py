@@ -6,7 +6,7 @@ A notice never undoes or delays a claim: what can't be sent ends as failed or sk
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,15 +15,19 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.errors import database_errors
 from activities.messages import Message
+from activities.notice_sending import NoticeSender
+from activities.refunds import HEARTBEAT
+from activities.undisturbed import beating
 from domain.claims import Channel, NoticeEvent, NoticeState
-from domain.notices import NO_ADDRESS, NoticeFacts, text_name, true_event, why_skipped
+from domain.notices import NO_ADDRESS, NoticeFacts, Route, RouteState, SentBy, true_event, why_skipped
 from domain.policy import Policy
 from gateways.notices import port
-from gateways.notices.port import AlreadySent, Misconfigured, NoticeChannel, RejectedForGood, Retry, Sent, Unknown
+from gateways.notices.port import AlreadySent, Misconfigured, RejectedForGood, Retry, Sent, Unknown
 from gateways.notices.texts import NoticeTexts
 from gateways.notices.words import spoken
-from store import notices
-from store.database import Connection, Engine, each_alone
+from store import notice_routes, notices
+from store.database import Connection, Engine
+from store.notice_routes import Trying
 from store.notices import Draft, Ended, Notice
 
 NOT_SENT = "NoticeNotSent"
@@ -31,11 +35,6 @@ NOT_SENT = "NoticeNotSent"
 
 UNKNOWN = "NoticeOutcomeUnknown"
 """Type of the retryable failure of `send` when it may have been sent; the next try reckons with it."""
-
-
-class PlanNotices(Message):
-    claim_no: str
-    event: NoticeEvent
 
 
 class SendNotice(Message):
@@ -102,53 +101,45 @@ class NoticePlanner:
     def _draft(self, channel: Channel, event: NoticeEvent, facts: NoticeFacts) -> Draft:
         text = self._texts.render(event, channel, facts)
         reason = why_skipped(channel, facts)
-        if reason is not None:
-            return Draft(channel, NoticeState.SKIPPED, text.subject, text.body, reason)
         state = NoticeState.SENT if channel is Channel.INBOX else NoticeState.PLANNED
-        return Draft(channel, state, text.subject, text.body)
+        if reason is not None:
+            state = NoticeState.SKIPPED
+        return Draft(channel, state, text.subject, text.body, reason, text.parameters)
 
 
 class NoticeActivities:
-    """Sends notices over `channels`. Each activity is idempotent by claim and event, or by notice."""
+    """Sends notices. Each activity is idempotent by notice."""
 
-    def __init__(self, engine: Engine, planner: NoticePlanner, channels: Mapping[Channel, NoticeChannel]) -> None:
+    def __init__(self, engine: Engine, sender: NoticeSender) -> None:
         self._engine = engine
-        self._planner = planner
-        self._channels = channels
-
-    @activity.defn
-    async def plan_notices(self, asked: PlanNotices) -> list[str]:
-        """Plan the notices of an event in a transaction of their own; answers the ids to send."""
-        with database_errors():
-            async with self._engine.begin() as conn:
-                return await self._planner.plan(conn, asked.claim_no, asked.event)
+        self._sender = sender
 
     @activity.defn
     async def send_notice(self, asked: SendNotice) -> SendResult:
         """Send one notice and record how it ended; one that has ended is answered as recorded and not sent again.
 
-        Raises retryable failures: `NOT_SENT`, with the wait that the channel wants, and `UNKNOWN`. A channel that can
-        be asked is asked before anything is sent a second time. Mail can't be: it is sent once more under the same
-        Message-ID, and if that stays unanswered too the notice has failed.
+        One that AlimTalk can't deliver goes on as a text message, where texts are ours. Raises retryable failures:
+        `NOT_SENT`, with the wait that the channel wants, and `UNKNOWN`; a channel that can be asked is asked before
+        anything is sent a second time. Mail can't be: if it stays unanswered twice the notice has failed.
         """
-        with database_errors():
-            async with each_alone(self._engine) as conn:
-                notice = await notices.begin(conn, asked.notice_id)
-        if notice is None:
-            _log(logging.ERROR, "notice does not exist", asked.notice_id)
-            return SendResult(state=NoticeState.FAILED, code="no_such_notice")
-        if notice.state is not NoticeState.PLANNED:
-            return SendResult(state=notice.state, code=notice.earlier)
-        if notice.to is None:
-            return await self._end(notice, NoticeState.SKIPPED, code=NO_ADDRESS[notice.channel])
-        channel = self._channels.get(notice.channel)
-        if channel is None:
-            return await self._end(notice, NoticeState.FAILED, code="no_such_channel")
-        open_before = notice.earlier in (notices.SENDING, notices.UNKNOWN)
-        outcome = await channel.send(_message(notice, notice.to), again=open_before)
-        if isinstance(outcome, Unknown) and open_before and not channel.traceable:
-            return await self._end(notice, NoticeState.FAILED, code=notices.UNKNOWN)
-        return await self._record(notice, outcome)
+        async with beating(HEARTBEAT):
+            while True:
+                with database_errors():
+                    async with self._engine.begin() as conn:
+                        notice = await notices.begin(conn, asked.notice_id)
+                        if notice is None:
+                            _log(logging.ERROR, "notice does not exist", asked.notice_id)
+                            return SendResult(state=NoticeState.FAILED, code="no_such_notice")
+                        if notice.state is not NoticeState.PLANNED:
+                            return SendResult(state=notice.state, code=notice.earlier)
+                        trying = await self._begin(conn, notice)
+                if notice.to is None:
+                    return await self._end(notice, NoticeState.SKIPPED, None, code=NO_ADDRESS[notice.channel])
+                if trying is None:
+                    return await self._end(notice, NoticeState.FAILED, None, code="no_such_channel")
+                outcome = await self._sender.attempt(notice, notice.to, trying)
+                if not await self._falls_back(trying, outcome):
+                    return await self._record(notice, trying, outcome)
 
     @activity.defn
     async def give_up_notice(self, asked: GiveUpNotice) -> SendResult:
@@ -156,54 +147,84 @@ class NoticeActivities:
         with database_errors():
             async with self._engine.begin() as conn:
                 ended = await notices.give_up(conn, asked.notice_id, asked.code)
+                if ended is not None and ended.state is NoticeState.FAILED:
+                    await notice_routes.fail_last(conn, asked.notice_id, ended.code or asked.code)
         _log(logging.WARNING, "notice given up", asked.notice_id, code=ended.code if ended else None)
         return _result(ended)
 
-    async def _record(self, notice: Notice, outcome: port.Outcome) -> SendResult:
+    async def _begin(self, conn: Connection, notice: Notice) -> Trying | None:
+        """Note that a try begins; None when there is nobody to send it, or to send it to."""
+        carrier = self._sender.carrier(notice.channel)
+        if carrier is None or notice.to is None:
+            return None
+        return await notice_routes.begin(conn, notice.notice_id, Route(notice.channel), carrier.provider)
+
+    async def _falls_back(self, trying: Trying, outcome: port.Outcome) -> bool:
+        """Whether the notice goes on as a text of ours: AlimTalk surely doesn't deliver it."""
+        texts = self._sender.texts
+        if texts is None or trying.route is not Route.ALIMTALK or not isinstance(outcome, RejectedForGood):
+            return False
+        told_rejected(trying.notice_id, outcome)
+        with database_errors():
+            async with self._engine.begin() as conn:
+                await notice_routes.fall_back(
+                    conn, trying.notice_id, trying.no, outcome.code, sent_by=SentBy.OURS, provider=texts.provider
+                )
+                await notices.note(conn, trying.notice_id, None)
+        return True
+
+    async def _record(self, notice: Notice, trying: Trying, outcome: port.Outcome) -> SendResult:
         match outcome:
             case Sent(reference) | AlreadySent(reference):
-                return await self._end(notice, NoticeState.SENT, reference=reference)
-            case RejectedForGood(code):
-                return await self._end(notice, NoticeState.FAILED, code=code)
-            case Misconfigured(code):
-                _log(logging.ERROR, "notice channel is misconfigured", notice.notice_id, code=code)
-                return await self._end(notice, NoticeState.FAILED, code=code)
-            case Unknown(code):
-                await self._note(notice, notices.UNKNOWN)
-                raise _retryable(UNKNOWN, notice, code)
+                return await self._end(notice, NoticeState.SENT, trying, reference=reference)
+            case RejectedForGood(code) | Misconfigured(code):
+                told_rejected(notice.notice_id, outcome)
+                return await self._end(notice, NoticeState.FAILED, trying, code=code)
+            case Unknown(code, after):
+                await self._note(notice, trying, RouteState.UNKNOWN, notices.UNKNOWN)
+                raise _retryable(UNKNOWN, notice, code, after)
             case Retry(code, after):
-                await self._note(notice, code)
+                await self._note(notice, trying, RouteState.WAITING, code)
                 raise _retryable(NOT_SENT, notice, code, after)
 
     async def _end(
-        self, notice: Notice, state: NoticeState, *, reference: str | None = None, code: str | None = None
+        self,
+        notice: Notice,
+        state: NoticeState,
+        trying: Trying | None,
+        *,
+        reference: str | None = None,
+        code: str | None = None,
     ) -> SendResult:
         with database_errors():
-            async with each_alone(self._engine) as conn:
+            async with self._engine.begin() as conn:
                 ended = await notices.mark(conn, notice.notice_id, state, reference=reference, code=code)
+                if trying is not None and reference is not None:
+                    await notice_routes.accept(conn, trying, reference)
+                elif trying is not None:
+                    await notice_routes.fail(conn, trying.notice_id, trying.no, code or state.value)
         _log(logging.INFO, "notice ended", notice.notice_id, state=state.value, code=code)
         return _result(ended)
 
-    async def _note(self, notice: Notice, code: str) -> None:
+    async def _note(self, notice: Notice, trying: Trying, state: RouteState, code: str) -> None:
         with database_errors():
             async with self._engine.begin() as conn:
                 await notices.note(conn, notice.notice_id, code)
+                await notice_routes.note(conn, trying, state, code)
+
+
+def told_rejected(notice_id: str, outcome: RejectedForGood | Misconfigured) -> None:
+    """What is wrong with us, and not with a recipient, is an error in the log: the next notice will fail alike."""
+    match outcome:
+        case Misconfigured(code):
+            _log(logging.ERROR, "notice channel is misconfigured", notice_id, code=code)
+        case RejectedForGood(code, True):
+            _log(logging.ERROR, "notice is refused for what we sent", notice_id, code=code)
 
 
 def _log(level: int, event: str, notice_id: str, **facts: str | None) -> None:
     """Numbers and codes only: no address, no name, no text."""
     activity.logger.log(level, event, extra={"notice_id": notice_id, **facts})
-
-
-def _message(notice: Notice, to: str) -> port.Message:
-    return port.Message(
-        notice_id=notice.notice_id,
-        to=to,
-        subject=notice.subject,
-        body=notice.body,
-        template=f"{text_name(notice.event, notice.kind)}_{notice.language}",
-        language=notice.language,
-    )
 
 
 def _retryable(kind: str, notice: Notice, code: str, after: float | None = None) -> ApplicationError:

@@ -8,9 +8,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from domain.claims import Channel, ClaimKind, Direction, LegState, NoticeEvent
 from domain.orders import Means
+
+
+class Route(StrEnum):
+    """The ways on which a notice of a channel really went: AlimTalk's may end as a text message."""
+
+    INBOX = "inbox"
+    EMAIL = "email"
+    ALIMTALK = "alimtalk"
+    SMS = "sms"
+
+
+class SentBy(StrEnum):
+    """Who chose the way: this service, or the provider, whose own fallback it is."""
+
+    OURS = "ours"
+    PROVIDER = "provider"
+
+
+class RouteState(StrEnum):
+    """How far a way has led.
+
+    WAITING: surely nothing was sent on it; SENDING: a try began, and nothing more is known; UNKNOWN: it may have been
+    sent; ACCEPTED by the provider, which is not DELIVERED; FAILED: nothing arrives on it any more.
+    """
+
+    WAITING = "WAITING"
+    SENDING = "SENDING"
+    UNKNOWN = "UNKNOWN"
+    ACCEPTED = "ACCEPTED"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
 
 
 @dataclass(frozen=True, slots=True)

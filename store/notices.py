@@ -17,7 +17,7 @@ Every change of state is told in the claim's timeline in the same statement.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -70,6 +70,7 @@ class Draft:
     subject: str
     body: str
     code: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Notice:
     language: str
     subject: str
     body: str
+    parameters: Mapping[str, str]
     state: NoticeState
     earlier: str | None
     to: str | None
@@ -151,6 +153,7 @@ async def plan(conn: AsyncConnection, told: NoticeFacts, event: NoticeEvent, dra
             "language": told.language,
             "subject": draft.subject,
             "body": draft.body,
+            "parameters": dict(draft.parameters),
             "state": draft.state,
             "code": draft.code,
             "round": told.round,
@@ -187,6 +190,7 @@ async def begin(conn: AsyncConnection, notice: str) -> Notice | None:
         language=row.language,
         subject=row.subject,
         body=row.body,
+        parameters=row.parameters,
         state=NoticeState(row.state),
         earlier=row.earlier,
         to=getattr(row, _ADDRESSES[channel]) if channel in _ADDRESSES else None,
@@ -219,8 +223,11 @@ def _begin() -> ReturningUpdate[Any]:
 _BEGIN = _begin()
 
 
-async def note(conn: AsyncConnection, notice: str, code: str) -> None:
-    """Note how a try ended that sent nothing, or nobody knows. Does nothing to a notice that has ended."""
+async def note(conn: AsyncConnection, notice: str, code: str | None) -> None:
+    """Note how a try ended that sent nothing, or nobody knows; None: it goes another way now, on which none was made.
+
+    Does nothing to a notice that has ended.
+    """
     await conn.execute(
         update(notices)
         .where(notices.c.notice_id == notice, notices.c.state == NoticeState.PLANNED)
@@ -423,6 +430,7 @@ def _plan() -> Select[Any]:
         "language",
         "subject",
         "body",
+        "parameters",
         "state",
         "code",
         "round",

@@ -53,6 +53,7 @@ from domain.claims import (
 )
 from domain.costs import CostKind, CouponCause, Rule
 from domain.events import EventType
+from domain.notices import Route, RouteState, SentBy
 from domain.orders import BelowMinimum, Fault, LineStatus, Means, PaymentStatus, Promotion, SaleMethod, SaleStatus
 from domain.policy import Returning
 
@@ -794,6 +795,9 @@ notices = Table(
     Column("language", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
+    Column(
+        "parameters", JSONB, nullable=False, server_default=text("'{}'"), comment="the places of the approved template"
+    ),
     Column("state", Text, nullable=False),
     Column("reference", Text, comment="the channel's own reference"),
     Column("code", Text),
@@ -806,6 +810,32 @@ notices = Table(
     _one_of("state", NoticeState),
 )
 Index("ix_notices_member_no", notices.c.member_no)
+
+notice_routes = Table(
+    "notice_routes",
+    metadata,
+    Column("notice_id", Text, ForeignKey("notices.notice_id"), nullable=False),
+    Column("no", Integer, nullable=False, comment="counts a notice's ways from 1; it goes by the last"),
+    Column("route", Text, nullable=False),
+    Column("sent_by", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("reference", Text, comment="the provider's own name of the message"),
+    Column("state", Text, nullable=False),
+    Column("code", Text, comment="what was last learned, as a slug"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("sent_at", DateTime(timezone=True), comment="when a request may last have left"),
+    Column("looked_at", DateTime(timezone=True), comment="when the provider was last asked about it"),
+    _at("at", now=True),
+    PrimaryKeyConstraint("notice_id", "no"),
+    _one_of("route", Route),
+    _one_of("sent_by", SentBy),
+    _one_of("state", RouteState),
+)
+Index(
+    "ix_notice_routes_open",
+    notice_routes.c.at,
+    postgresql_where=text("route IN ('alimtalk', 'sms') AND state NOT IN ('DELIVERED', 'FAILED')"),
+)
 
 # --- operators ------------------------------------------------------------------------------------------------------
 

@@ -93,9 +93,17 @@ def gateway_read(pace: Pace) -> GatewayOptions:
     return options
 
 
-def notice(pace: Pace) -> RegularOptions:
-    return RegularOptions(
-        start_to_close_timeout=timedelta(seconds=30),
+class NoticeOptions(TypedDict):
+    start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+def notice(pace: Pace) -> NoticeOptions:
+    """One notice. A try may look for an earlier one, send, and then send a text: each within its channel's deadline."""
+    return NoticeOptions(
+        start_to_close_timeout=timedelta(seconds=100),
+        heartbeat_timeout=timedelta(seconds=6),
         retry_policy=RetryPolicy(
             initial_interval=timedelta(seconds=1),
             maximum_interval=timedelta(minutes=10),

@@ -14,6 +14,7 @@ from activities.audit import AuditActivities
 from activities.charges import ChargeActivities
 from activities.following import FollowingActivities
 from activities.messages import Message
+from activities.notice_deliveries import DeliveryActivities
 
 
 class Sweep(Message):
@@ -27,6 +28,8 @@ class Sweep(Message):
     late_charges: int | None = None
     left_over_deliveries: int | None = None
     """Those that gateways had told us, and that were followed only now."""
+    notices: int | None = None
+    """How many notices it looked after: no findings."""
 
 
 @workflow.defn
@@ -46,6 +49,9 @@ class SweepWorkflow:
                 if workflow.patched("left-over-deliveries")
                 else None
             ),
+            notices=await self._look(DeliveryActivities.look_after_notices)
+            if workflow.patched("notice-deliveries")
+            else None,
         )
 
     async def _look(self, method: Callable[..., Any]) -> int | None:

@@ -13,10 +13,14 @@ from typing import Any
 
 import httpx
 
+from gateways.http import NEVER_SENT, single_shot
 from gateways.notices.port import (
     AlreadySent,
+    Delivered,
+    Delivery,
     Message,
     Misconfigured,
+    OnItsWay,
     Outcome,
     RejectedForGood,
     Retry,
@@ -40,36 +44,40 @@ _DUPLICATE = (409, "duplicate")
 _SEPARATORS = re.compile(r"[\s().-]")
 _NUMBER = re.compile(r"\+?[0-9]{4,15}")
 
-# Until the request is on its way nothing can have been done; every other failure leaves it open.
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-
 
 class AlimTalkChannel:
     """Posts notices to the sender at `url`. `timeout` bounds each step, `deadline` the whole, in seconds."""
 
-    traceable = True
+    provider = "sandbox"
+    settling = 0.0
 
     def __init__(self, url: str, *, connect_timeout: float = 3, timeout: float = 10, deadline: float = 20) -> None:
         self._deadline = deadline
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            timeout=httpx.Timeout(timeout, connect=connect_timeout),
-            follow_redirects=False,
-            # A proxy of the environment is not meant for this.
-            trust_env=False,
-        )
+        self._client = single_shot(connect_timeout, timeout)
+        self._client.base_url = httpx.URL(url)
 
-    async def send(self, message: Message, *, again: bool) -> Outcome:
-        """Post the message under its notice's id; with `again` only if the list does not have it."""
+    async def send(self, message: Message) -> Outcome:
+        """Post the message under its notice's id."""
         number = _SEPARATORS.sub("", message.to)
         if not _NUMBER.fullmatch(number):
             return RejectedForGood("bad_number")
         try:
             async with asyncio.timeout(self._deadline):
-                earlier = await self._look_up(message.notice_id) if again else None
-                return earlier or await self._post(message, number)
+                return await self._post(message, number)
         except TimeoutError:
             return Unknown("alimtalk_no_answer")
+
+    async def find(self, message: Message) -> AlreadySent | Unknown | None:
+        """The list shows what was accepted at once."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._look_up(message.notice_id)
+        except TimeoutError:
+            return Unknown("alimtalk_no_answer")
+
+    async def look_up(self, reference: str) -> Delivery:
+        """It delivers what it accepts."""
+        return Delivered() if reference else OnItsWay()
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -86,7 +94,7 @@ class AlimTalkChannel:
                 },
                 headers={"Idempotency-Key": message.notice_id},
             )
-        except _NOT_SENT:
+        except NEVER_SENT:
             return Retry("alimtalk_unreachable")
         except httpx.RequestError:
             return Unknown("alimtalk_no_answer")

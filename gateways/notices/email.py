@@ -121,7 +121,7 @@ class EmailChannel:
     verification of the server's certificate. Raises ValueError for a URL or sender that can't be used.
     """
 
-    traceable = False
+    provider = "smtp"
 
     def __init__(
         self,
@@ -144,8 +144,8 @@ class EmailChannel:
         secure = self._server.tls or self._server.start_tls
         self._tls = (tls or ssl.create_default_context()) if secure else None
 
-    async def send(self, message: Message, *, again: bool) -> Outcome:
-        """Hand the message over. `again` changes nothing: mail can't be looked up, the Message-ID is the same."""
+    async def send(self, message: Message) -> Outcome:
+        """Hand the message over. Mail can't be looked up: sent again, it bears the same Message-ID."""
         if not _ADDRESS.fullmatch(message.to):
             return RejectedForGood("bad_address")
         mail = self._compose(message)

@@ -41,6 +41,15 @@ MEANS: Mapping[str, Mapping[Means, str]] = {
     },
 }
 
+PROGRESS: Mapping[str, Mapping[bool, str]] = {
+    "ko": {True: "반영됨", False: "처리 중"},
+    "en": {True: "credited", False: "in progress"},
+}
+"""Whether money has come back (True) or is on its way."""
+
+BUYER: Mapping[str, str] = {"ko": "고객", "en": "Customer"}
+"""How a buyer is called of whom there is no name."""
+
 _LONGEST_NAME = 100
 
 _MORE = {"ko": "{name} 외 {more}건", "en": "{name} and {more} more"}

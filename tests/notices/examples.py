@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Row, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from domain.claims import ClaimKind, ClaimStatus, Direction, LegState, NoticeState, SettledBy
-from domain.notices import Goods, Leg, NoticeFacts
+from domain.claims import ClaimKind, ClaimStatus, Direction, LegState, NoticeState, SettledBy, Step, StepStatus
+from domain.notices import Goods, Leg, NoticeFacts, RouteState
 from domain.orders import Means
-from store import tables
+from store import claims, tables
 
 OPENED = datetime(2023, 8, 8, 20, 0, tzinfo=UTC)
 """Already the ninth in Seoul."""
@@ -102,6 +102,26 @@ class Shop:
         async with self._engine.begin() as conn:
             await self._set_legs(conn, LegState.SETTLED, SettledBy.GATEWAY)
 
+    async def conclude(self) -> None:
+        """The claim is over, and everybody counts as told."""
+        async with self._engine.begin() as conn:
+            await conn.execute(
+                insert(tables.claim_steps).values(
+                    claim_no=self.claim_no, step=Step.NOTIFY, position=7, status=StepStatus.DONE
+                )
+            )
+            await claims.close(conn, self.claim_no)
+            await claims.restate(conn, self.claim_no)
+
+    async def stands(self) -> tuple[str, str]:
+        """The claim's status, and that of its last step."""
+        async with self._engine.connect() as conn:
+            status = select(tables.claims.c.status).where(tables.claims.c.claim_no == self.claim_no)
+            step = select(tables.claim_steps.c.status).where(
+                tables.claim_steps.c.claim_no == self.claim_no, tables.claim_steps.c.step == Step.NOTIFY
+            )
+            return (await conn.execute(status)).scalar_one(), (await conn.execute(step)).scalar_one()
+
     async def forget_email(self) -> None:
         """The buyer's address is taken out of the order."""
         async with self._engine.begin() as conn:
@@ -116,6 +136,11 @@ class Shop:
                 update(tables.notices)
                 .where(tables.notices.c.notice_id == notice_id)
                 .values(state=NoticeState.PLANNED, reference=None, code=code)
+            )
+            await conn.execute(
+                update(tables.notice_routes)
+                .where(tables.notice_routes.c.notice_id == notice_id)
+                .values(state=RouteState.SENDING, reference=None)
             )
 
     async def notices(self) -> dict[tuple[str, str], Row[Any]]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,8 +30,8 @@ _numbers = count(1)
 
 
 def message(**changes: str) -> Message:
-    values = {
-        "notice_id": f"C-{next(_numbers)}-completed-alimtalk",
+    values: dict[str, Any] = {
+        "notice_id": f"A-{next(_numbers)}-completed-alimtalk",
         "to": "010-1234-5678",
         "subject": "unused",
         "body": "김하늘 님, 주문 취소가 완료되었습니다.",
@@ -49,7 +50,7 @@ async def alimtalk(sandbox: SandboxProcess) -> AsyncIterator[AlimTalkChannel]:
 
 async def test_a_message_arrives_with_template_text_and_reference(alimtalk: AlimTalkChannel, sender: Sender) -> None:
     notice = message()
-    outcome = await alimtalk.send(notice, again=False)
+    outcome = await alimtalk.send(notice)
     [kept] = await sender.sent(notice.notice_id)
     assert outcome == Sent(kept["messageId"])
     assert (kept["to"], kept["template"], kept["text"]) == ("01012345678", "completed_ko", notice.body)
@@ -59,25 +60,26 @@ async def test_a_message_arrives_with_template_text_and_reference(alimtalk: Alim
 async def test_a_lost_answer_is_looked_up_and_not_sent_again(alimtalk: AlimTalkChannel, sender: Sender) -> None:
     notice = message()
     await sender.suffer("lose_answer")
-    assert await alimtalk.send(notice, again=False) == Unknown("alimtalk_no_answer")
+    assert await alimtalk.send(notice) == Unknown("alimtalk_no_answer")
     [kept] = await sender.sent(notice.notice_id)
-    assert await alimtalk.send(notice, again=True) == AlreadySent(kept["messageId"])
+    assert await alimtalk.find(notice) == AlreadySent(kept["messageId"])
     assert len(await sender.sent(notice.notice_id)) == 1
 
 
 async def test_an_error_after_the_fact_is_looked_up_too(alimtalk: AlimTalkChannel, sender: Sender) -> None:
     notice = message()
     await sender.suffer("error_after")
-    assert await alimtalk.send(notice, again=False) == Unknown("alimtalk_500")
-    assert isinstance(await alimtalk.send(notice, again=True), AlreadySent)
+    assert await alimtalk.send(notice) == Unknown("alimtalk_500")
+    assert isinstance(await alimtalk.find(notice), AlreadySent)
     assert len(await sender.sent(notice.notice_id)) == 1
 
 
 async def test_what_the_list_does_not_have_is_sent(alimtalk: AlimTalkChannel, sender: Sender) -> None:
     notice = message()
     await sender.suffer("error_before")
-    assert await alimtalk.send(notice, again=False) == Unknown("alimtalk_500")
-    assert isinstance(await alimtalk.send(notice, again=True), Sent)
+    assert await alimtalk.send(notice) == Unknown("alimtalk_500")
+    assert await alimtalk.find(notice) is None
+    assert isinstance(await alimtalk.send(notice), Sent)
     assert len(await sender.sent(notice.notice_id)) == 1
 
 
@@ -113,7 +115,7 @@ async def answering(status: bytes, body: bytes) -> AsyncIterator[tuple[str, list
 async def test_while_the_list_can_not_be_read_nothing_is_sent(status: bytes, body: bytes, code: str) -> None:
     async with answering(status, body) as (url, asked):
         channel = AlimTalkChannel(url)
-        assert await channel.send(message(), again=True) == Unknown(code)
+        assert await channel.find(message()) == Unknown(code)
         await channel.close()
     assert asked == [b"GET"]
 
@@ -121,9 +123,9 @@ async def test_while_the_list_can_not_be_read_nothing_is_sent(status: bytes, bod
 async def test_the_list_of_another_notice_counts_for_nothing() -> None:
     async with answering(b"200 OK", b'{"messages": [{"reference": "other", "messageId": "1"}, 7]}') as (url, asked):
         channel = AlimTalkChannel(url)
-        await channel.send(message(), again=True)
+        assert await channel.find(message()) is None
         await channel.close()
-    assert asked == [b"GET", b"POST"]
+    assert asked == [b"GET"]
 
 
 async def test_no_proxy_of_the_environment_comes_between(
@@ -134,17 +136,17 @@ async def test_no_proxy_of_the_environment_comes_between(
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     channel = AlimTalkChannel(sandbox.url)
-    assert isinstance(await channel.send(message(), again=False), Sent)
+    assert isinstance(await channel.send(message()), Sent)
     await channel.close()
 
 
 async def test_a_refusal_is_final(alimtalk: AlimTalkChannel, sender: Sender) -> None:
     await sender.suffer("refuse")
-    assert await alimtalk.send(message(), again=False) == RejectedForGood("alimtalk_403")
+    assert await alimtalk.send(message()) == RejectedForGood("alimtalk_403")
 
 
 async def test_a_message_that_is_malformed_is_final(alimtalk: AlimTalkChannel) -> None:
-    assert await alimtalk.send(message(body=""), again=False) == RejectedForGood("alimtalk_400")
+    assert await alimtalk.send(message(body="")) == RejectedForGood("alimtalk_400")
 
 
 @pytest.mark.parametrize("number", ["", "unknown", "010", "+", "010-1234-5678, 010-0000-0000", "1" * 16])
@@ -152,7 +154,7 @@ async def test_a_number_that_is_none_is_refused_without_asking(
     alimtalk: AlimTalkChannel, sender: Sender, number: str
 ) -> None:
     notice = message(to=number)
-    assert await alimtalk.send(notice, again=False) == RejectedForGood("bad_number")
+    assert await alimtalk.send(notice) == RejectedForGood("bad_number")
     assert await sender.sent(notice.notice_id) == []
 
 
@@ -161,7 +163,7 @@ async def test_a_number_is_sent_without_separators(
     alimtalk: AlimTalkChannel, sender: Sender, written: str, sent: str
 ) -> None:
     notice = message(to=written)
-    await alimtalk.send(notice, again=False)
+    await alimtalk.send(notice)
     assert [kept["to"] for kept in await sender.sent(notice.notice_id)] == [sent]
 
 
@@ -169,7 +171,7 @@ async def test_two_tries_at_once_are_one_message(tmp_path: Path) -> None:
     with SandboxProcess(tmp_path / "data") as ordinary:
         channel = AlimTalkChannel(ordinary.url)
         notice = message()
-        outcomes = await asyncio.gather(*(channel.send(notice, again=False) for _ in range(5)))
+        outcomes = await asyncio.gather(*(channel.send(notice) for _ in range(5)))
         await channel.close()
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["AlreadySent"] * 4 + ["Sent"]
     assert len({outcome.reference for outcome in outcomes if isinstance(outcome, Sent | AlreadySent)}) == 1
@@ -178,7 +180,7 @@ async def test_two_tries_at_once_are_one_message(tmp_path: Path) -> None:
 async def test_a_sender_that_is_away_took_nothing(tmp_path: Path) -> None:
     with SandboxProcess(tmp_path / "data") as gone:
         channel = AlimTalkChannel(gone.url)
-    assert await channel.send(message(), again=False) == Retry("alimtalk_unreachable")
+    assert await channel.send(message()) == Retry("alimtalk_unreachable")
     await channel.close()
 
 
@@ -193,7 +195,7 @@ async def test_a_sender_that_does_not_answer_leaves_it_open(timeout: float, dead
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     channel = AlimTalkChannel(url, timeout=timeout, deadline=deadline)
     async with asyncio.timeout(10):
-        assert await channel.send(message(), again=False) == Unknown("alimtalk_no_answer")
+        assert await channel.send(message()) == Unknown("alimtalk_no_answer")
     over.set()
     server.close()
     await channel.close()
@@ -205,7 +207,7 @@ async def test_a_sender_that_does_not_answer_leaves_it_open(timeout: float, dead
 async def test_a_success_that_can_not_be_read_leaves_it_open(answer: bytes) -> None:
     async with answering(b"200 OK", answer) as (url, _):
         channel = AlimTalkChannel(url)
-        assert await channel.send(message(), again=False) == Unknown("alimtalk_unreadable")
+        assert await channel.send(message()) == Unknown("alimtalk_unreadable")
         await channel.close()
 
 

@@ -8,6 +8,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import aiosmtplib as smtp
@@ -24,7 +25,7 @@ SENDER = "Claims Shop <shop@claims.example>"
 
 
 def message(**changes: str) -> Message:
-    values = {
+    values: dict[str, Any] = {
         "notice_id": "20230809C010663-completed-email",
         "to": "buyer@mail.example",
         "subject": "[주문 1] 취소와 환불이 완료되었습니다",
@@ -40,12 +41,12 @@ def channel(server: MailServer, *, timeout: float = 5, deadline: float = 5) -> E
 
 
 async def send(server: MailServer, to: str = "buyer@mail.example") -> Outcome:
-    return await channel(server).send(message(to=to), again=False)
+    return await channel(server).send(message(to=to))
 
 
 async def test_a_message_arrives_whole_with_its_headers() -> None:
     async with mail_server() as server:
-        outcome = await channel(server).send(message(), again=False)
+        outcome = await channel(server).send(message())
         assert outcome == Sent("<20230809C010663-completed-email@claims.example>")
         [mail] = server.kept
         assert server.envelopes == [("shop@claims.example", ["buyer@mail.example"])]
@@ -63,8 +64,8 @@ async def test_a_message_arrives_whole_with_its_headers() -> None:
 
 async def test_a_second_try_bears_the_same_message_id() -> None:
     async with mail_server() as server:
-        await channel(server).send(message(), again=False)
-        await channel(server).send(message(), again=True)
+        await channel(server).send(message())
+        await channel(server).send(message())
         assert len({mail["Message-ID"] for mail in server.kept}) == 1
         assert len(server.kept) == 2
 
@@ -75,7 +76,7 @@ async def test_a_second_try_bears_the_same_message_id() -> None:
 )
 async def test_a_subject_can_not_become_a_header(subject: str) -> None:
     async with mail_server() as server:
-        assert isinstance(await channel(server).send(message(subject=subject), again=False), Sent)
+        assert isinstance(await channel(server).send(message(subject=subject)), Sent)
         [mail] = server.kept
         assert mail["Bcc"] is None
         assert mail["Subject"] == "Order 1 Bcc: all@mail.example"
@@ -154,7 +155,7 @@ async def test_a_connection_lost_after_the_message_leaves_it_open() -> None:
 async def test_an_answer_that_does_not_come_leaves_it_open() -> None:
     async with mail_server() as server:
         server.hang = asyncio.Event()
-        assert await channel(server, timeout=0.3).send(message(), again=False) == Unknown("smtp_timeout")
+        assert await channel(server, timeout=0.3).send(message()) == Unknown("smtp_timeout")
         assert len(server.kept) == 1
 
 
@@ -162,7 +163,7 @@ async def test_the_whole_is_bounded_too() -> None:
     async with mail_server() as server:
         server.hang = asyncio.Event()
         async with asyncio.timeout(10):
-            outcome = await channel(server, timeout=60, deadline=0.3).send(message(), again=False)
+            outcome = await channel(server, timeout=60, deadline=0.3).send(message())
         assert outcome == Unknown("smtp_timeout")
 
 
@@ -178,14 +179,14 @@ async def test_a_connection_lost_before_the_message_sent_nothing() -> None:
 async def test_a_server_that_is_away_is_tried_again() -> None:
     async with mail_server() as server:
         gone = server.url
-    assert await EmailChannel(gone, SENDER).send(message(), again=False) == Retry("smtp_unreachable")
+    assert await EmailChannel(gone, SENDER).send(message()) == Retry("smtp_unreachable")
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 async def test_it_logs_in_with_what_the_url_says() -> None:
     async with mail_server(login=True) as server:
         url = f"smtp://{quote(USER, safe='')}:{quote(PASSWORD, safe='')}@127.0.0.1:{server.port}"
-        assert isinstance(await EmailChannel(url, SENDER).send(message(), again=False), Sent)
+        assert isinstance(await EmailChannel(url, SENDER).send(message()), Sent)
         assert server.logins == [(USER, PASSWORD)]
 
 
@@ -193,7 +194,7 @@ async def test_it_logs_in_with_what_the_url_says() -> None:
 async def test_wrong_or_missing_credentials_are_ours_to_mend() -> None:
     async with mail_server(login=True) as server:
         wrong = EmailChannel(f"smtp://shop:wrong@127.0.0.1:{server.port}", SENDER)
-        assert await wrong.send(message(), again=False) == Misconfigured("smtp_535")
+        assert await wrong.send(message()) == Misconfigured("smtp_535")
         assert await send(server) == Misconfigured("smtp_530")
 
 
@@ -236,8 +237,8 @@ async def test_starttls_encrypts_before_anything_is_said(certificate: Certificat
     async with mail_server(start_tls=certificate.server) as server:
         url = f"smtp+starttls://127.0.0.1:{server.port}"
         trusting = EmailChannel(url, SENDER, tls=certificate.trusting)
-        assert isinstance(await trusting.send(message(), again=False), Sent)
-        assert await EmailChannel(url, SENDER).send(message(), again=False) == Misconfigured("smtp_certificate")
+        assert isinstance(await trusting.send(message()), Sent)
+        assert await EmailChannel(url, SENDER).send(message()) == Misconfigured("smtp_certificate")
         # Without it this server takes no mail at all: 530.
         assert await send(server) == Misconfigured("smtp_530")
         assert len(server.kept) == 1
@@ -247,13 +248,13 @@ async def test_smtps_is_encrypted_from_the_first_byte(certificate: Certificate) 
     async with mail_server(tls=certificate.server) as server:
         url = f"smtps://127.0.0.1:{server.port}"
         trusting = EmailChannel(url, SENDER, tls=certificate.trusting)
-        assert isinstance(await trusting.send(message(), again=False), Sent)
-        assert await EmailChannel(url, SENDER).send(message(), again=False) == Misconfigured("smtp_certificate")
+        assert isinstance(await trusting.send(message()), Sent)
+        assert await EmailChannel(url, SENDER).send(message()) == Misconfigured("smtp_certificate")
 
 
 async def test_a_server_without_starttls_gets_nothing_in_clear() -> None:
     async with mail_server() as server:
-        outcome = await EmailChannel(f"smtp+starttls://127.0.0.1:{server.port}", SENDER).send(message(), again=False)
+        outcome = await EmailChannel(f"smtp+starttls://127.0.0.1:{server.port}", SENDER).send(message())
         assert outcome == Misconfigured("smtp_not_supported")
         assert server.kept == []
 

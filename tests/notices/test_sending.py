@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -14,13 +14,13 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.errors import FailureType
+from activities.notice_sending import NoticeSender
 from activities.notices import (
     NOT_SENT,
     UNKNOWN,
     GiveUpNotice,
     NoticeActivities,
     NoticePlanner,
-    PlanNotices,
     SendNotice,
     SendResult,
 )
@@ -45,14 +45,18 @@ SENT = SendResult(state=NoticeState.SENT)
 class Post:
     """The activities on real channels, as a worker would run them, one call a try."""
 
-    activities: NoticeActivities
+    engine: AsyncEngine
+    channels: Mapping[Channel, NoticeChannel]
     server: MailServer
+    planner: NoticePlanner = field(default_factory=lambda: NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default()))
+
+    @property
+    def activities(self) -> NoticeActivities:
+        return NoticeActivities(self.engine, NoticeSender(self.engine, self.channels))
 
     async def plan(self, shop: Shop, event: NoticeEvent = NoticeEvent.COMPLETED) -> list[str]:
-        planned = await ActivityEnvironment().run(
-            self.activities.plan_notices, PlanNotices(claim_no=shop.claim_no, event=event)
-        )
-        return list(planned)
+        async with self.engine.begin() as conn:
+            return await self.planner.plan(conn, shop.claim_no, event)
 
     async def send(self, notice_id: str) -> SendResult:
         return await ActivityEnvironment().run(self.activities.send_notice, SendNotice(notice_id=notice_id))
@@ -83,8 +87,7 @@ async def post(engine: AsyncEngine, sandbox: SandboxProcess) -> AsyncIterator[Po
             Channel.EMAIL: EmailChannel(server.url, "shop@claims.example", timeout=5, deadline=5, patience=60),
             Channel.ALIMTALK: AlimTalkChannel(sandbox.url),
         }
-        planner = NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default())
-        yield Post(NoticeActivities(engine, planner, channels), server)
+        yield Post(engine, channels, server)
         for channel in channels.values():
             await channel.close()
 
@@ -149,8 +152,7 @@ async def test_two_senders_of_one_notice_are_one_message(
     await shop.claim()
     with SandboxProcess(tmp_path_factory.mktemp("ordinary") / "data") as ordinary:
         channel = AlimTalkChannel(ordinary.url)
-        planner = NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default())
-        post = Post(NoticeActivities(engine, planner, {Channel.ALIMTALK: channel}), MailServer())
+        post = Post(engine, {Channel.ALIMTALK: channel}, MailServer())
         await post.plan(shop)
         assert await asyncio.gather(*(post.send(alimtalk(shop)) for _ in range(5))) == [SENT] * 5
         await channel.close()
@@ -279,7 +281,7 @@ async def test_what_was_sent_can_not_be_given_up(post: Post, shop: Shop) -> None
 async def test_a_channel_without_a_sender_has_failed(engine: AsyncEngine, post: Post, shop: Shop) -> None:
     await shop.claim()
     await post.plan(shop)
-    bare = Post(NoticeActivities(engine, NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default()), {}), post.server)
+    bare = Post(engine, {}, post.server)
     assert await bare.send(email(shop)) == SendResult(state=NoticeState.FAILED, code="no_such_channel")
 
 
@@ -290,7 +292,7 @@ async def test_a_notice_nobody_planned_has_failed(post: Post) -> None:
 
 async def test_a_database_that_is_away_is_a_retryable_failure(post: Post, shop: Shop) -> None:
     away = create_engine("postgresql://127.0.0.1:1/none", pool_size=1, lock_timeout_ms=2000, statement_timeout_ms=5000)
-    blind = Post(NoticeActivities(away, NoticePlanner(NoticeTexts("Asia/Seoul"), reading.default()), {}), post.server)
+    blind = Post(away, {}, post.server)
     assert (await blind.fails(email(shop))).type == FailureType.DATABASE
     await away.dispose()
 

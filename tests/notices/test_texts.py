@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.claims import Channel, ClaimKind, Direction, LegState, NoticeEvent
-from domain.notices import Goods, Leg, NoticeFacts
+from domain.notices import Goods, Leg, NoticeFacts, text_name
 from domain.orders import Means
 from gateways.notices.texts import NoticeTexts
 from tests.notices.examples import facts
@@ -92,6 +92,7 @@ def assert_goods_after_the_first(body: str, told: NoticeFacts, channel: Channel,
 @pytest.mark.parametrize("language", ["ko", "en"])
 @pytest.mark.parametrize("channel", list(Channel))
 def test_a_pending_refund_is_never_told_as_done(texts: NoticeTexts, channel: Channel, language: str) -> None:
+    """P42: what a gateway has only accepted is told as accepted."""
     text = texts.render(NoticeEvent.ACCEPTED, channel, facts(**PENDING, language=language))
     assert not SAID_DONE.search(text.subject + text.body)
     in_progress, credited = ("처리 중", "반영됨") if language == "ko" else ("in progress", "credited")
@@ -188,3 +189,20 @@ def test_the_english_inbox_word_for_word(texts: NoticeTexts) -> None:
         "Order: 20230808O007404\n"
         "Expected refund: $410.00 (Card $385.00 in progress, Mileage $25.00 credited)"
     )
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize(("event", "changes"), CASES)
+def test_an_alimtalk_is_its_approved_text_with_its_places_filled(
+    texts: NoticeTexts, event: NoticeEvent, changes: dict[str, Any], language: str
+) -> None:
+    """Providers take no other text: what differs from claim to claim stands in places, and none of them is blank."""
+    for more in ({}, {"buyer_name": "", "refund": 0}):
+        told = facts(**{**changes, **more}, language=language)
+        text = texts.render(event, Channel.ALIMTALK, told)
+        filled = texts.approved()[f"{text_name(event, told.kind)}_{language}"]
+        for place, value in text.parameters.items():
+            assert value.strip()
+            filled = filled.replace(f"#{{{place}}}", value)
+        assert filled == text.body
+        assert "#{" not in text.body

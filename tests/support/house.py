@@ -316,9 +316,9 @@ async def working(house: House, **options: Any) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         engine = bootstrap.engine(house.settings)
         gateways = bootstrap.gateways(house.settings)
-        channels = bootstrap.channels(house.settings)
-        bootstrap.close_later(stack, engine, gateways, channels)
-        serving = bootstrap.activities(house.settings, house.policy, engine, house.temporal, gateways, channels)
+        carriers = bootstrap.carriers(house.settings)
+        bootstrap.close_later(stack, engine, gateways, carriers)
+        serving = bootstrap.activities(house.settings, house.policy, engine, house.temporal, gateways, carriers)
         async with bootstrap.worker(house.settings, house.temporal, serving, **options):
             yield
     # Workflows still open leave their coroutines behind. Collected inside ast.parse (pytest's report of a failure),

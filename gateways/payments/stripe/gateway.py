@@ -13,7 +13,7 @@ from stripe.params import PaymentIntentCreateParams, RefundCreateParams, RefundL
 
 from domain.currencies import UnknownCurrency
 from domain.orders import Means
-from gateways.payments.http import NEVER_SENT
+from gateways.http import NEVER_SENT
 from gateways.payments.matching import find_our_charge, find_ours
 from gateways.payments.port import (
     CLOSING_UNSUPPORTED,

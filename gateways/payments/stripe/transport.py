@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import stripe
 
-from gateways.payments.http import single_shot
+from gateways.http import single_shot
 
 
 class Transport(stripe.HTTPClient):
