@@ -14,7 +14,7 @@ from temporalio.exceptions import FailureError
 
 from activities.following import FOLLOW_WORKFLOW, FollowingActivities
 from activities.following import begin_following as begin_following
-from activities.messages import Pace
+from activities.messages import Message, Pace
 from activities.reconciliation import AskedPayment, Compared, ReconciliationActivities
 from workflows import budgets, failures
 from workflows.messages import GatewayTold
@@ -33,28 +33,37 @@ MOST_AWAY = 10
 """A gateway that tells nothing is asked again this often, within some hours; then the daily comparison has it."""
 
 
+class Followed(Message):
+    """How often this run looked, and how many claims were opened again."""
+
+    looks: int = 0
+    reopened: int = 0
+
+
 @workflow.defn(name=FOLLOW_WORKFLOW)
 class FollowPaymentWorkflow:
     @workflow.init
     def __init__(self, payment: AskedPayment) -> None:
         self._payment = payment
         self._told = False
+        self._reopened: set[str] = set()
 
     @workflow.signal(description="Something more was told of this payment. Sent by the service.")
     def again(self) -> None:
         self._told = True
 
     @workflow.run
-    async def run(self, payment: AskedPayment) -> None:
-        pause, away = FIRST_PAUSE, 0
+    async def run(self, payment: AskedPayment) -> Followed:
+        pause, away, looks = FIRST_PAUSE, 0, 0
         while True:
             self._told = False
+            looks += 1
             await self._tell_who_waits()
             away = 0 if await self._compare() else away + 1
             await workflow.sleep(pause, summary="what is told meanwhile is followed together")
             pause = min(pause * 2, LONGEST_PAUSE)
             if not await self._told_within(_patience(away)) and away in (0, MOST_AWAY):
-                return
+                return Followed(looks=looks, reopened=len(self._reopened))
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(payment)
 
@@ -83,6 +92,7 @@ class FollowPaymentWorkflow:
             workflow.logger.warning("a payment was not compared", extra={"detail": failures.describe(failed)})
             return False
         for claim in compared.reopened:
+            self._reopened.add(claim.claim_no)
             await carry_on(claim)
         return True
 

@@ -40,7 +40,8 @@ from tests.support.sandbox import SandboxProcess
 from tests.support.temporal import running_dev_server
 from workflows import budgets
 from workflows.cancel_order import CancelOrderWorkflow
-from workflows.messages import CancelOrder, GatewayTold
+from workflows.following import begin_following
+from workflows.messages import AskedPayment, CancelOrder, GatewayTold
 from workflows.sweep import SweepWorkflow
 
 FOLDER = Path(__file__).parents[1] / "histories"
@@ -329,6 +330,23 @@ async def _sold(on: Recording, goods_no: str, *, new: int) -> str:
     return await on.house.feed(made)
 
 
+# --- what gateways tell ---------------------------------------------------------------------------------------------
+
+
+async def followed(on: Recording, name: str) -> str:
+    """A pending refund was told of, and nothing more for a minute."""
+    asked = await on.open(name, mixed(), {1: 2})
+    await on.house.fault("pending", payment=f"{asked.order_no}-1")
+    await on.house.cancel(asked)
+    await on.house.eventually(lambda: _has_status(on.house, asked.claim_no, "REFUND_PENDING"))
+    payment_of_it = AskedPayment(gateway="sandbox", payment_ref=f"{asked.order_no}-1")
+    await begin_following(on.house.temporal, on.house.settings.task_queue, payment_of_it)
+    workflow_id = f"follow-sandbox-{asked.order_no}-1"
+    async with asyncio.timeout(120):
+        await on.house.handle(workflow_id).result()
+    return workflow_id
+
+
 # --- the sweeper ----------------------------------------------------------------------------------------------------
 
 
@@ -375,6 +393,7 @@ OUTCOMES: Mapping[Scenario, str | None] = {
     option_changed: "COMPLETED",
     option_refused: "REFUSED",
     option_rejected_after_reserving: "REJECTED",
+    followed: None,
     swept: None,
     swept_for_charges: None,
     swept_for_deliveries: None,
