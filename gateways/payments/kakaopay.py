@@ -16,7 +16,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from gateways.payments.http import OneShot
-from gateways.payments.matching import find_ours
+from gateways.payments.matching import find_echoed
 from gateways.payments.port import (
     CLOSING_UNSUPPORTED,
     UNSUPPORTED,
@@ -126,7 +126,7 @@ class KakaoPayGateway:
     async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:
         match await self.read(payment_ref):
             case PaymentSnapshot() as payment:
-                return find_echoed(payment, reference, amount)
+                return find_echoed(payment.refunds, reference, amount)
             case NoSuchPayment():
                 return Absent()
             case Undetermined() as undetermined:
@@ -181,18 +181,10 @@ def refused(payment: PaymentSnapshot | NoSuchPayment | Undetermined, command: Re
     if (
         isinstance(payment, PaymentSnapshot)
         and payment.balance != command.guard
-        and find_echoed(payment, command.reference, command.amount) == Absent()
+        and find_echoed(payment.refunds, command.reference, command.amount) == Absent()
     ):
         return Conflict(REFUSED)
     return Unknown(REFUSED, answered=True)
-
-
-def find_echoed(payment: PaymentSnapshot, reference: str, amount: int) -> Found | Absent | Undetermined:
-    """Our refund among a payment's. A cancel of our amount that echoes nothing may be ours: then nothing is proved."""
-    found = find_ours(payment.refunds, reference, amount)
-    if isinstance(found, Absent) and any(one.reference is None and one.amount == amount for one in payment.refunds):
-        return Undetermined("reference_not_echoed")
-    return found
 
 
 def shown(content: bytes, payment_ref: str) -> PaymentSnapshot | Undetermined:

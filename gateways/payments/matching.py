@@ -24,6 +24,19 @@ def find_ours(refunds: Sequence[RefundRecord], reference: str, amount: int) -> F
     return Absent(failed=bool(ours))
 
 
+def find_echoed(refunds: Sequence[RefundRecord], reference: str, amount: int) -> Found | Absent | Undetermined:
+    """As `find_ours`, where it isn't sure that our reference is echoed.
+
+    A refund of our amount without any reference may be ours, or somebody else's: then nothing is proved.
+    """
+    found = find_ours(refunds, reference, amount)
+    if isinstance(found, Absent) and any(
+        one.reference is None and one.amount == amount and one.status is not RefundStatus.FAILED for one in refunds
+    ):
+        return Undetermined("reference_not_echoed", answered=True)
+    return found
+
+
 def find_our_charge(charges: Sequence[ChargeRecord], amount: int) -> Found | Absent | Undetermined:
     """Our charge among those that the gateway lists under our reference."""
     if not charges:

@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from domain.orders import Means
 from gateways.payments.http import OneShot
-from gateways.payments.matching import find_our_charge, find_ours
+from gateways.payments.matching import find_echoed, find_our_charge
 from gateways.payments.port import (
     Absent,
     AlreadyPaid,
@@ -33,6 +33,7 @@ from gateways.payments.port import (
     PaymentSnapshot,
     Pending,
     RefundCommand,
+    RefundStatus,
     Rejected,
     StillOpen,
     Undetermined,
@@ -163,7 +164,7 @@ class TossGateway:
     async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:
         match await self.read(payment_ref):
             case PaymentSnapshot() as payment:
-                return find_ours(payment.refunds, reference, amount)
+                return find_echoed(payment.refunds, reference, amount)
             case NoSuchPayment():
                 return Absent()
             case Undetermined() as undetermined:
@@ -214,7 +215,10 @@ def _in_path(part: str) -> str:
 
 
 def _refunded(response: httpx.Response, command: RefundCommand) -> Outcome:
-    """A 200 counts only when the payment in it has this very refund. It may be a replay of an older answer."""
+    """A 200 counts only when the payment in it has this very refund. It may be a replay of an older answer.
+
+    Where our reference is not echoed the payment's newest transaction is what this answer is about.
+    """
     try:
         payment = PaymentBody.model_validate_json(response.content)
         snapshot = payment.snapshot()
@@ -222,9 +226,11 @@ def _refunded(response: httpx.Response, command: RefundCommand) -> Outcome:
         return Unknown("unreadable_answer", answered=True)
     if (payment.paymentKey, payment.currency) != (command.payment_ref, command.currency):
         return Unknown("answer_of_another_refund", answered=True)
-    match find_ours(snapshot.refunds, command.reference, command.amount):
+    match find_echoed(snapshot.refunds, command.reference, command.amount):
         case Found(ref, pending):
             return Pending(ref) if pending else Done(ref)
+        case Undetermined("reference_not_echoed"):
+            return _newest(payment, snapshot, command)
         case _:
             return Unknown("answer_of_another_refund", answered=True)
 
@@ -247,6 +253,13 @@ def _closed(payment: PaymentBody | NoSuchPayment | Undetermined, payment_ref: st
         return None
     over = payment.status in ENDED_UNPAID or payment.status == "CANCELED"
     return Closed() if over else StillOpen("not_an_account", again=False)
+
+
+def _newest(payment: PaymentBody, snapshot: PaymentSnapshot, command: RefundCommand) -> Outcome:
+    for one in snapshot.refunds:
+        if (one.refund_ref, one.amount, one.reference) == (payment.lastTransactionKey, command.amount, None):
+            return Pending(one.refund_ref) if one.status is RefundStatus.PENDING else Done(one.refund_ref)
+    return Unknown("answer_of_another_refund", answered=True)
 
 
 def _taken(response: httpx.Response, command: ChargeCommand) -> ChargeOutcome:

@@ -79,6 +79,7 @@ class PaymentBody(Body):
     currency: str
     totalAmount: _Number  # noqa: N815
     balanceAmount: _Number  # noqa: N815
+    lastTransactionKey: str | None = None  # noqa: N815
     cancels: tuple[CancelBody, ...] | None = None
     virtualAccount: VirtualAccountBody | None = None  # noqa: N815
 

@@ -19,10 +19,10 @@ from gateways.payments.kakaopay import (
     accepted,
     classify,
     error_code,
-    find_echoed,
     refused,
     shown,
 )
+from gateways.payments.matching import find_echoed
 from gateways.payments.port import (
     UNSUPPORTED,
     Absent,
@@ -172,7 +172,7 @@ def snapshot(*cancels: tuple[int, str | None]) -> PaymentSnapshot:
     ],
 )
 def test_ours_among_the_cancels(cancels: list[tuple[int, str | None]], found: Found | Absent | Undetermined) -> None:
-    assert find_echoed(snapshot(*cancels), "C1-1", 300) == found
+    assert find_echoed(snapshot(*cancels).refunds, "C1-1", 300) == found
 
 
 @pytest.mark.parametrize(

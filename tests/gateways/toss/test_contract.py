@@ -373,14 +373,17 @@ async def test_no_connection_is_not_sent() -> None:
 
 
 @stand_in_only
-async def test_a_reason_that_is_not_echoed_is_neither_found_nor_paid_twice(
+async def test_a_reason_that_is_not_echoed_is_known_by_its_answer_alone_and_never_paid_twice(
     toss: TossGateway, stand_in: StandInTill
 ) -> None:
     payment = stand_in.pay(1_000)
     stand_in.control.quirk(echoes_reason=False)
     asked = command(payment)
-    assert await toss.refund(asked) == Unknown("answer_of_another_refund", answered=True)
-    assert await toss.find(payment, asked.reference, 300) == Absent()
+    done = await toss.refund(asked)
+    assert done == Done(stand_in.control.refunds(payment)[0]["ref"])
+    assert await toss.refund(asked) == done
+    assert await toss.find(payment, asked.reference, 300) == Undetermined("reference_not_echoed")
+    assert await toss.find(payment, asked.reference, 200) == Absent()
     await stand_in.pause()
     assert await toss.refund(replace(asked, key=f"{asked.key}-2")) == Conflict("NOT_MATCHES_REFUNDABLE_AMOUNT")
     assert len(stand_in.cancels(payment)) == 1
