@@ -72,6 +72,7 @@ async def test_a_fee_that_an_earlier_cancel_charged_comes_back_and_says_so(shop:
 
 
 async def test_fifty_equal_calls_at_once_are_one_claim(shop: Shop, me: dict[str, str], house: House) -> None:
+    """P2: a double click, or a refreshed page, refunds twice."""
     order_no = await shop.order()
     asked = select(order_no, {1: 1})
     answers = await asyncio.gather(*(shop.call(CANCEL, asked, me, key="the same") for _ in range(50)))

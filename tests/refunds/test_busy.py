@@ -33,6 +33,7 @@ async def test_a_payment_with_an_unknown_outcome_is_busy_for_others(machinery: M
 
 
 async def test_two_claims_at_once_take_turns(machinery: Machinery, world: World) -> None:
+    """P3: refunds of one payment that are made at once exceed what was captured."""
     paid = await world.paid()
     legs = [await world.leg(paid, amount, decided=True) for amount in (1_000, 2_000, 3_000)]
     world.gateway.fault("delay", paid.pg_tid, times=3, delay_ms=100)
@@ -50,7 +51,7 @@ async def test_two_claims_at_once_take_turns(machinery: Machinery, world: World)
 async def test_two_runs_of_one_leg_send_once(
     engine: AsyncEngine, gateway: SandboxGateway, machinery: Machinery, world: World
 ) -> None:
-    """A run that was given up still waits for its answer when the next one begins: that one only looks."""
+    """P38: two workers refund the same. One that was given up still waits for its answer: the next one only looks."""
     paid = await world.paid()
     leg_id = await world.leg(paid, 3_000)
     held = HeldProtocol(engine, {"sandbox": gateway}, "after_call")

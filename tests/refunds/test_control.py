@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
-from activities.refund_protocol import Armed, Look, RefundProtocol
-from gateways.payments.port import Outcome, PaymentGateway, PaymentSnapshot
+from activities.refund_protocol import RefundProtocol
 from gateways.payments.sandbox import SandboxGateway
-from store import refunds
-from store.refunds import Seen
+from tests.refunds.blind import Blind, BlindAndUnguarded
 from tests.refunds.machinery import SEND_WINDOW, VAULT, Machinery
 from tests.refunds.world import World
-
-
-class Blind(RefundProtocol):
-    """Takes every unknown outcome for a failure, and tries again under a new key."""
-
-    async def look(self, seen: Seen) -> Look:
-        await self._write(seen, partial(refunds.absent, seen=seen, new_key=True))
-        return Look.WRITTEN
-
-
-class BlindAndUnguarded(Blind):
-    """And asks the gateway to check nothing: its guard is whatever the payment holds."""
-
-    async def _call(self, armed: Armed, gateway: PaymentGateway) -> Outcome:
-        payment = await gateway.read(armed.seen.leg.payment_ref)
-        assert isinstance(payment, PaymentSnapshot)
-        assert armed.seen.attempt is not None
-        attempt = replace(armed.seen.attempt, guard=payment.balance)
-        return await super()._call(replace(armed, seen=replace(armed.seen, attempt=attempt)), gateway)
 
 
 @pytest.mark.parametrize(("protocol", "returned"), [(BlindAndUnguarded, [3_000, 3_000]), (Blind, [3_000])])

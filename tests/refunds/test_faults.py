@@ -78,6 +78,7 @@ async def test_every_fault_ends_in_one_refund(
 
 
 async def test_a_lost_answer_is_found_at_once_and_not_sent_again(machinery: Machinery, world: World) -> None:
+    """P1: a retry after a time-out is a second refund, because it has a new key."""
     paid = await world.paid()
     leg_id = await world.leg(paid, 3_000)
     world.gateway.fault("lose_answer", paid.pg_tid)
@@ -226,6 +227,7 @@ async def test_a_key_used_with_another_body_is_left_for_a_new_one(machinery: Mac
 async def test_a_key_past_its_life_is_not_sent_again(
     machinery: Machinery, world: World, gateway: SandboxGateway
 ) -> None:
+    """P4: a late retry is a new refund to a gateway that has forgotten its key."""
     paid = await world.paid()
     leg_id = await world.leg(paid, 3_000)
     world.gateway.fault("down")

@@ -107,6 +107,7 @@ async def test_fifty_different_keys_for_one_unit(house: House) -> None:
 
 
 async def test_pending_refund_is_told_then_settled(house: House) -> None:
+    """P7: a pending refund can not be told from one that is done."""
     order_no = await house.feed(order(line(1, 10_000, 2)))
     await house.fault("pending", payment=f"{order_no}-1")
     asked = house.asked(order_no, {1: 1})

@@ -1,4 +1,7 @@
-"""The worker killed between any two steps of a claim, and within each: the claim ends, and everything happened once."""
+"""The worker killed between any two steps of a claim, and within each: the claim ends, and everything happened once.
+
+P8: the gateway has refunded, and our own record of it is lost. P12: store credit is given back twice.
+"""
 
 from __future__ import annotations
 

@@ -354,6 +354,7 @@ async def test_gateway_down_at_the_check_is_parked_with_nothing_sent(house: Hous
 
 
 async def test_second_payment_refused_holds_nothing_else_back_and_is_settled_by_hand(house: House) -> None:
+    """P5: the refund failed, and the order counts as cancelled all the same."""
     asked = house.asked(await house.feed(two_cards()), {1: 3})
     await house.fault("refuse", payment=f"{asked.order_no}-2")
     await house.cancel(asked)

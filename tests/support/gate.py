@@ -9,7 +9,14 @@ from contextlib import asynccontextmanager
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
-REFUND = re.compile(rb"^POST /payments/([^/ ]+)/refunds ")
+REFUNDS = (
+    re.compile(rb"^POST /payments/([^/ ]+)/refunds "),
+    re.compile(rb"^POST /toss/v1/payments/([^/ ]+)/cancel "),
+    re.compile(rb"^POST /stripe/v1/refunds .*payment_intent=([^&]+)", re.DOTALL),
+    re.compile(rb"^POST /portone/payments/([^/ ]+)/cancel "),
+    re.compile(rb'^POST /kakaopay/online/v1/payment/cancel .*"tid": *"([^"]+)"', re.DOTALL),
+)
+"""A refund of a payment, on the wire of each gateway."""
 CHARGE = re.compile(rb'^POST /charges .*"reference": *"([^"]+)"', re.DOTALL)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -37,6 +44,10 @@ class Gate:
     def reached(self, payment: str, way: Way) -> bool:
         return (payment, way) in self._at
 
+    def release(self, payment: str, way: Way) -> None:
+        """Let this payment's go on, and hold no further one."""
+        self._held.pop((payment, way)).set()
+
     def let_go(self) -> None:
         for held in self._held.values():
             held.set()
@@ -47,8 +58,7 @@ class Gate:
             head = await reader.readuntil(b"\r\n\r\n")
             length = LENGTH.search(head)
             body = await reader.readexactly(int(length[1])) if length else b""
-            named = REFUND.match(head) or CHARGE.match(head + body)
-            payment = named[1].decode() if named else ""
+            payment = _named(head + body)
             await self._stand(payment, Way.THERE)
             if not (reader.at_eof() or writer.is_closing()):
                 answer = await self._ask(head + body)
@@ -70,14 +80,23 @@ class Gate:
             await asyncio.sleep(0)
 
     async def _ask(self, request: bytes) -> bytes:
+        """The answer; nothing when the connection was cut instead."""
         once = re.sub(rb"(?i)\r\nconnection: *keep-alive\r\n", b"\r\nConnection: close\r\n", request, count=1)
         reader, writer = await asyncio.open_connection(self._target.hostname, self._target.port)
         try:
             writer.write(once)
             await writer.drain()
             return await reader.read()
+        except ConnectionError:
+            return b""
         finally:
             writer.close()
+
+
+def _named(request: bytes) -> str:
+    """The payment of a refund, the reference of a charge; nothing for other requests."""
+    found = (pattern.match(request) for pattern in (*REFUNDS, CHARGE))
+    return next((named[1].decode() for named in found if named), "")
 
 
 @asynccontextmanager

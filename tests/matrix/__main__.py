@@ -1,0 +1,90 @@
+"""``python -m tests.matrix [--gateway G] [--fault F] [--write FILE]``: play the matrix, print it as a table.
+
+Exits with 1 when any cell is wrong, and says what is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.matrix import table
+from tests.matrix.ground import Ground, open_ground
+from tests.matrix.judge import Result
+from tests.matrix.play import play, rounds
+from tests.matrix.rows import GATEWAYS, Kill, cells
+from tests.support.postgres import running_databases
+from tests.support.sandbox import SandboxProcess
+from tests.support.temporal import connect, running_dev_server
+
+
+@asynccontextmanager
+async def own_ground(folder: Path) -> AsyncIterator[Ground]:
+    """A ground with servers of its own."""
+    for name in ("postgres", "temporal", "workers"):
+        (folder / name).mkdir()
+    with SandboxProcess(folder / "sandbox") as sandbox:
+        async with (
+            running_databases(folder / "postgres") as databases,
+            running_dev_server(folder / "temporal") as server,
+        ):
+            temporal = await connect(server)
+            async with (
+                databases.fresh() as url,
+                open_ground(url, temporal, sandbox, "matrix", folder / "workers") as ground,
+            ):
+                yield ground
+
+
+async def run(gateway: str | None, fault: str | None, kill: str | None) -> list[Result]:
+    began = time.monotonic()
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
+        async with own_ground(Path(folder)) as ground:
+            chosen = [cell for cell in cells(gateway, fault) if kill in (None, cell.kill)]
+            for together in rounds(chosen):
+                results += (played := await play(ground, together))
+                kinds = Counter("killed" if one.cell.kill is not Kill.NEVER else "alive" for one in played)
+                wrong = sum(bool(one.wrong) for one in played)
+                say(f"{time.monotonic() - began:6.1f} s  {dict(kinds)}, {len(results)} of {len(chosen)}, {wrong} wrong")
+    order = {cell: number for number, cell in enumerate(map(_named, chosen))}
+    return sorted(results, key=lambda one: order[_named(one.cell)])
+
+
+def _named(cell: object) -> str:
+    return str(getattr(cell, "name", cell))
+
+
+def say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.matrix")
+    parser.add_argument("--gateway", choices=GATEWAYS)
+    parser.add_argument("--fault", help="rows whose names begin so")
+    parser.add_argument("--kill", choices=[one.value for one in Kill])
+    parser.add_argument("--write", type=Path, metavar="FILE")
+    given = parser.parse_args()
+    began = time.monotonic()
+    results = asyncio.run(run(given.gateway, given.fault, given.kill))
+    print(table.make(results))
+    wrong = [one for one in results if one.wrong]
+    for one in wrong:
+        print(f"\n{one.cell.name}:", *one.wrong, sep="\n  ")
+    summary = f"{len(results)} claims, {len(wrong)} of them wrong, in {time.monotonic() - began:.0f} s"
+    print(f"\n{summary}")
+    if given.write is not None:
+        given.write.write_text(f"{table.make(results)}\n")
+    return 1 if wrong or not results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
