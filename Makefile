@@ -31,6 +31,10 @@ demo: $(STAMP) ## Start the local stack, open a small shop and cancel orders in 
 test: $(STAMP) ## All tests, on a real PostgreSQL and a real Temporal; two files at a time
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
+.PHONY: matrix
+matrix: $(STAMP) ## Every gateway, fault and kill; GATEWAY=toss FAULT=lose_answer play a part of it
+	@$(BIN)/python -m tests.matrix $(if $(GATEWAY),--gateway "$(GATEWAY)") $(if $(FAULT),--fault "$(FAULT)")
+
 .PHONY: lint
 lint: $(STAMP) ## Style and likely mistakes
 	@$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.matrix import table
+from tests.matrix.control import Doubled, careless, paired
 from tests.matrix.ground import Ground, open_ground
 from tests.matrix.judge import Result
 from tests.matrix.play import play, rounds
@@ -43,9 +44,11 @@ async def own_ground(folder: Path) -> AsyncIterator[Ground]:
                 yield ground
 
 
-async def run(gateway: str | None, fault: str | None, kill: str | None) -> list[Result]:
+async def run(gateway: str | None, fault: str | None, kill: str | None) -> tuple[list[Result], list[Doubled]]:
+    """Every chosen cell, and the control beside them."""
     began = time.monotonic()
     results: list[Result] = []
+    doubled: list[Doubled] = []
     with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
         async with own_ground(Path(folder)) as ground:
             chosen = [cell for cell in cells(gateway, fault) if kill in (None, cell.kill)]
@@ -54,8 +57,11 @@ async def run(gateway: str | None, fault: str | None, kill: str | None) -> list[
                 kinds = Counter("killed" if one.cell.kill is not Kill.NEVER else "alive" for one in played)
                 wrong = sum(bool(one.wrong) for one in played)
                 say(f"{time.monotonic() - began:6.1f} s  {dict(kinds)}, {len(results)} of {len(chosen)}, {wrong} wrong")
+            chosen_pairs = [pair for pair in paired(gateway) if fault in (None, pair[1])]
+            for guarded in (False, True):
+                doubled += await careless(ground.house, chosen_pairs, guarded=guarded)
     order = {cell: number for number, cell in enumerate(map(_named, chosen))}
-    return sorted(results, key=lambda one: order[_named(one.cell)])
+    return sorted(results, key=lambda one: order[_named(one.cell)]), doubled
 
 
 def _named(cell: object) -> str:
@@ -74,16 +80,19 @@ def main() -> int:
     parser.add_argument("--write", type=Path, metavar="FILE")
     given = parser.parse_args()
     began = time.monotonic()
-    results = asyncio.run(run(given.gateway, given.fault, given.kill))
+    results, doubled = asyncio.run(run(given.gateway, given.fault, given.kill))
     print(table.make(results))
+    print(f"\n{table.LEGEND}")
+    print("\nThe control: refunds of one amount with the look-up switched off, and with the guard left on.\n")
+    print(table.control(doubled))
     wrong = [one for one in results if one.wrong]
     for one in wrong:
         print(f"\n{one.cell.name}:", *one.wrong, sep="\n  ")
     summary = f"{len(results)} claims, {len(wrong)} of them wrong, in {time.monotonic() - began:.0f} s"
     print(f"\n{summary}")
     if given.write is not None:
-        given.write.write_text(f"{table.make(results)}\n")
-    return 1 if wrong or not results else 0
+        given.write.write_text(f"{table.make(results)}\n\n{table.control(doubled)}\n")
+    return 1 if wrong or not results or any(one.wrong for one in doubled) else 0
 
 
 if __name__ == "__main__":

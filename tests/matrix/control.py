@@ -25,6 +25,12 @@ UNGUARDED = frozenset({"stripe"})
 """Gateways that are asked for no guard amount: there nothing but the look-up is between a customer and two refunds."""
 
 
+AT_REST = """
+SELECT 1 FROM claims WHERE claim_no = :no
+AND (closed_at IS NOT NULL OR EXISTS (SELECT FROM parkings AS p WHERE p.claim_no = :no AND p.closed_at IS NULL))
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Doubled:
     """How often a part of a payment was refunded, by the gateway's own ledger; it `should` be."""
@@ -68,7 +74,12 @@ async def _one(house: House, gateway: str, fault: str, *, guarded: bool) -> Doub
     await stand.suffer(fault, f"{order_no}-1", delay_ms=delay)
     asked = house.asked(order_no, {1: 2})
     await house.cancel(asked)
-    await house.outcome(asked.workflow_id)
+
+    async def at_rest() -> bool:
+        # At KakaoPay every refusal looks alike: one who never looks is refused by the guard until a person is asked.
+        return bool(await house.rows(AT_REST, no=asked.claim_no))
+
+    await house.eventually(at_rest, timeout=60)
     there = await stand.refunds(f"{order_no}-1")
     should = 1 if guarded and gateway not in UNGUARDED else 2
     return Doubled(gateway, fault, guarded, len(there), should)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.claims import StuckReason
+from tests.matrix.control import Doubled
 from tests.matrix.judge import Result
 from tests.matrix.rows import Kill, Shape
 
@@ -29,6 +30,17 @@ def make(results: Sequence[Result]) -> str:
     lines = [_line("gateway", "fault", *Shape), _line("---", "---", *("---" for _ in Shape))]
     for (gateway, name), played in rows.items():
         lines.append(_line(gateway, name, *("".join(_mark(played.get((s, k))) for k in Kill) for s in Shape)))
+    return "\n".join(lines)
+
+
+def control(doubled: Sequence[Doubled]) -> str:
+    """How often each gateway refunded for a careless caller: without the guard, and with it."""
+    counted = {(one.gateway, one.fault, one.guarded): one for one in doubled}
+    lines = ["| gateway | fault | look-up off | guard left on |", "| --- | --- | --- | --- |"]
+    for gateway, fault in dict.fromkeys((one.gateway, one.fault) for one in doubled):
+        times = [counted[gateway, fault, guarded] for guarded in (False, True)]
+        told = (f"{one.refunds}{' X' if one.wrong else ''}" for one in times)
+        lines.append(f"| {gateway} | {fault} | {' | '.join(told)} |")
     return "\n".join(lines)
 
 
