@@ -102,6 +102,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
                 outcome = await self._close(status)
                 if not self._reopened:
                     return outcome
+            self._reopened = False
             begun = await self._look()
             self._show(begun.standing.status, Step.REFUND)
 
@@ -221,6 +222,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
         if self._completed:
             return
         while True:
+            self._reopened = False  # whoever said so has written it before: this step sees it
             done: Settled = await self._ledger(
                 SettlementActivities.complete, self._ref(), step=Step.COMPLETE, summary="complete"
             )
@@ -249,11 +251,7 @@ class CancelOrderWorkflow(ClaimWorkflow):
             self._driven.discard(leg.leg_id)
 
     async def _look(self) -> Begun:
-        """Where the claim stands by now: a leg that was settled may be open again. Whoever opened it is heard by this.
-
-        A signal that comes while it looks asks for another look.
-        """
-        self._reopened = False
+        """Where the claim stands by now: a leg that was settled may be open again."""
         begun: Begun = await self._ledger(
             ClaimActivities.look_at_claim, self._ref(), step=Step.COMPLETE, summary="look where the claim stands"
         )

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-
-import pytest
 
 from activities.claims import OpenCancel
 from tests.support.holding import When, holding
 from tests.support.house import House
-from tests.support.late import carry_on_with, carrying_on, fails_late
+from tests.support.late import fails_at_gateway, fails_late, followed, has_signalled
 from tests.support.orders import line, order, payment
 
 AMOUNT = 10_000
-
-
-@pytest.fixture(scope="module")
-async def worked_house(idle_house: House) -> AsyncIterator[House]:
-    async with carrying_on(idle_house):
-        yield idle_house
 
 
 async def control(house: House, method: str, path: str, body: object = None) -> Mapping[str, Any]:
@@ -85,11 +77,9 @@ async def test_a_refund_told_as_done_that_failed_is_corrected_and_given_back_onc
     assert await books(house, asked.order_no) == (AMOUNT, 0)
     assert await told(house, asked.claim_no) == ["completed"]
 
-    await fails_late(house, asked.claim_no)
-    assert await house.status(asked.claim_no) == "REFUNDING"
-    assert await books(house, asked.order_no) == (0, AMOUNT)
-
-    assert await carry_on_with(house, asked.claim_no)
+    await fails_at_gateway(house, asked.claim_no)
+    assert await books(house, asked.order_no) == (AMOUNT, 0)
+    await followed(house, asked.claim_no)
     parking = await house.parking(asked.claim_no)
     assert (parking["step"], parking["cause"], parking["outcome_unknown"]) == ("refund", "PSP_DECLINED", False)
     assert "failed later" in parking["detail"]
@@ -122,15 +112,16 @@ async def _has_mail(house: House, claim_no: str, notice: str) -> bool:
 
 async def test_it_may_fail_again_and_a_person_can_settle_it_by_hand(house: House) -> None:
     asked = await completed(house)
-    await fails_late(house, asked.claim_no)
-    await carry_on_with(house, asked.claim_no)
+    await fails_at_gateway(house, asked.claim_no)
+    await followed(house, asked.claim_no)
     parking = await house.parking(asked.claim_no)
     await house.resolve(asked.workflow_id, parking["parking_no"], "retry")
     await house.outcome(asked.workflow_id)
 
     await fails_late(house, asked.claim_no)
+    assert await house.status(asked.claim_no) == "REFUNDING"
     assert await books(house, asked.order_no) == (0, AMOUNT)
-    await carry_on_with(house, asked.claim_no)
+    await followed(house, asked.claim_no)
     parking = await house.parking(asked.claim_no)
     await house.resolve(asked.workflow_id, parking["parking_no"], "settle", "bank transfer 4711")
     assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
@@ -156,7 +147,7 @@ async def test_one_that_fails_while_another_is_pending_is_taken_up_at_once(house
     assert await house.status(asked.claim_no) == "REFUND_PENDING"
     assert await books(house, order_no) == (0, 3 * AMOUNT)
 
-    assert await carry_on_with(house, asked.claim_no)
+    await followed(house, asked.claim_no)
     parking = await house.parking(asked.claim_no)
     assert parking["part"].endswith("-1")
     await house.resolve(asked.workflow_id, parking["parking_no"], "retry")
@@ -224,9 +215,41 @@ async def test_one_that_fails_while_the_customer_is_being_told_is_never_told_as_
     assert gone[-2:] == ["refund_failed-2-email", "completed-2-email"]
 
 
-async def test_carrying_on_a_claim_that_needs_nothing_harms_nothing(house: House) -> None:
+async def test_one_that_fails_when_all_was_told_and_the_run_is_about_to_end_keeps_it(house: House) -> None:
+    """A new run can't begin yet, so this one is told; it looks again before it ends."""
+    async with holding(house) as (held_house, holder):
+        order_no = await paid(house)
+        asked = held_house.asked(order_no, {1: 1})
+        telling = holder.hold(asked.workflow_id, "send_notice", When.BEFORE)
+        # The last thing of such a run is to answer a cancel request that came too late.
+        ending = holder.hold(asked.workflow_id, "record_cancel_request", When.BEFORE)
+        with ending as held:
+            with telling as told_last:
+                await held_house.cancel(asked)
+                await told_last.reached.wait()
+                await house.handle(asked.workflow_id).cancel(reason="test")
+            await held.reached.wait()
+            notify = "SELECT status FROM claim_steps WHERE claim_no = :no AND step = 'notify'"
+            assert await house.value(notify, no=asked.claim_no) == "DONE"
+            await fails_at_gateway(house, asked.claim_no)
+            following = await followed(house, asked.claim_no)
+            await house.eventually(lambda: has_signalled(following))
+        parking = await house.parking(asked.claim_no)
+        await held_house.resolve(asked.workflow_id, parking["parking_no"], "retry")
+        assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
+    assert await at_stripe(house, order_no) == [(AMOUNT, "failed"), (AMOUNT, "succeeded")]
+    assert await told(house, asked.claim_no) == ["completed", "refund_failed-2", "completed-2"]
+
+
+async def test_carrying_on_a_claim_again_and_again_harms_nothing(house: House) -> None:
     asked = await completed(house)
-    assert await carry_on_with(house, asked.claim_no)
+    await fails_at_gateway(house, asked.claim_no)
+    await followed(house, asked.claim_no)
+    parking = await house.parking(asked.claim_no)
+    for _ in range(2):
+        again = await followed(house, asked.claim_no)
+        await house.eventually(lambda again=again: has_signalled(again))  # type: ignore[misc]
+    await house.resolve(asked.workflow_id, parking["parking_no"], "retry")
     assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
-    assert await at_stripe(house, asked.order_no) == [(AMOUNT, "succeeded")]
-    assert await told(house, asked.claim_no) == ["completed"]
+    assert await at_stripe(house, asked.order_no) == [(AMOUNT, "failed"), (AMOUNT, "succeeded")]
+    assert await told(house, asked.claim_no) == ["completed", "refund_failed-2", "completed-2"]
