@@ -34,6 +34,7 @@ from tests.support.broken import broken
 from tests.support.extra import EXTRA, asked_with_extra, cheap_piece, give
 from tests.support.holding import Holder, When, holding
 from tests.support.house import House, open_house, working
+from tests.support.late import fails_at_gateway, fails_late, followed
 from tests.support.orders import basket_coupon, group, line, order, payment
 from tests.support.postgres import running_databases
 from tests.support.sandbox import SandboxProcess
@@ -223,6 +224,50 @@ async def resumed(on: Recording, name: str) -> str:
     return asked.workflow_id
 
 
+async def reopened_then_resolved(on: Recording, name: str) -> str:
+    """The run that began because the refund, which had succeeded and was told, failed later."""
+    asked = await on.open(name, mixed(), {1: 2})
+    await on.cancel(asked)
+    await fails_at_gateway(on.house, asked.claim_no)
+    await followed(on.house, asked.claim_no)
+    parking = await on.house.parking(asked.claim_no)
+    await on.house.resolve(asked.workflow_id, parking["parking_no"], "retry")
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def reopened_while_running(on: Recording, name: str) -> str:
+    """The first refund failed while the second stood still: nobody told the run, which found it when it was to end."""
+    asked = await on.open(name, two_cards(), {1: 3})
+    await on.house.fault("refuse", payment=f"{asked.order_no}-2")
+    await on.house.cancel(asked)
+    parking = await on.house.parking(asked.claim_no)
+    await fails_late(on.house, asked.claim_no)
+    await on.house.mend()
+    await on.house.resolve(asked.workflow_id, parking["parking_no"], "retry")
+    await on.house.eventually(lambda: _parked_at(on.house, asked.claim_no, f"{asked.claim_no}-1"))
+    parking = await on.house.parking(asked.claim_no)
+    await on.house.resolve(asked.workflow_id, parking["parking_no"], "retry")
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def reopened_when_told(on: Recording, name: str) -> str:
+    """The first refund failed while the second was pending, and the run was told to take it up."""
+    asked = await on.open(name, two_cards(), {1: 3})
+    await on.house.fault("pending", payment=f"{asked.order_no}-2")
+    await on.house.cancel(asked)
+    await on.house.eventually(lambda: _has_status(on.house, asked.claim_no, "REFUND_PENDING"))
+    await fails_at_gateway(on.house, asked.claim_no)
+    await followed(on.house, asked.claim_no)
+    parking = await on.house.parking(asked.claim_no)
+    await on.house.resolve(asked.workflow_id, parking["parking_no"], "settle", "bank transfer 4711")
+    [refund] = await on.house.refunds(asked.order_no, "2")
+    (await on.house.gateway.post(f"/refunds/{refund['refundId']}/settle")).raise_for_status()
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
 # --- cancel claims that cost more than they return --------------------------------------------------------------------
 
 
@@ -383,6 +428,9 @@ OUTCOMES: Mapping[Scenario, str | None] = {
     skipped: "COMPLETED",
     aborted: "REJECTED",
     resumed: "COMPLETED",
+    reopened_then_resolved: "COMPLETED",
+    reopened_while_running: "COMPLETED",
+    reopened_when_told: "COMPLETED",
     charged: "COMPLETED",
     charged_to_a_balance: "COMPLETED",
     charge_declined: "REJECTED",
@@ -403,6 +451,11 @@ OUTCOMES: Mapping[Scenario, str | None] = {
 
 async def _has_status(house: House, claim_no: str, status: str) -> bool:
     return await house.status(claim_no) == status
+
+
+async def _parked_at(house: House, claim_no: str, part: str) -> bool:
+    asked = "SELECT count(*) FROM parkings WHERE claim_no = :no AND part = :part AND closed_at IS NULL"
+    return bool(await house.value(asked, no=claim_no, part=part))
 
 
 def anywhere(kept: Any) -> Any:
