@@ -28,7 +28,7 @@ from domain.reconciliation import (
     compare,
 )
 from gateways.payments.port import NoSuchPayment, PaymentGateway, PaymentSnapshot, Undetermined
-from store import findings, reconciliation, reopening
+from store import findings, late_money, reconciliation, reopening
 from store.database import Connection, Engine
 from store.fence import enter, lock_order
 from store.findings import Finding, FindingKind
@@ -73,7 +73,11 @@ class ReconciliationActivities:
         self._planner = planner
         self._heartbeat = heartbeat
         self._acts: Mapping[DifferenceKind, Callable[[Connection, BookedPayment, Difference], Awaitable[None]]] = {
-            DifferenceKind.REFUND_FAILED_LATE: self._failed_late
+            DifferenceKind.REFUND_FAILED_LATE: self._failed_late,
+            DifferenceKind.FOREIGN_REFUND: self._made_outside,
+            DifferenceKind.REFUND_OF_UNDONE: self._made_outside,
+            DifferenceKind.REFUND_UNBOOKED: self._made_again,
+            DifferenceKind.OUTSIDE_REFUND_GONE: self._outside_gone,
         }
 
     @activity.defn
@@ -137,6 +141,25 @@ class ReconciliationActivities:
             raise RuntimeError("a refund that failed late is one of ours")
         if (head := await enter(conn, difference.claim_no, None)) is not None:
             await refund_failed_later(conn, self._planner, head, difference.leg_id, difference.refund_ref)
+
+    async def _made_outside(self, conn: Connection, booked: BookedPayment, difference: Difference) -> None:
+        """So much less is left of the payment."""
+        if difference.refund_ref is None or difference.shown is None:
+            raise RuntimeError("a refund that is shown has a reference and an amount")
+        await late_money.book_foreign_refund(
+            conn, booked.order_no, booked.payment_no, difference.refund_ref, difference.shown
+        )
+
+    async def _made_again(self, conn: Connection, booked: BookedPayment, difference: Difference) -> None:
+        """Less is left, if the leg has its money from another refund. Else its workflow, or a person, adopts it."""
+        if any(leg.leg_id == difference.leg_id and leg.returned for leg in booked.payment.legs):
+            await self._made_outside(conn, booked, difference)
+
+    async def _outside_gone(self, conn: Connection, booked: BookedPayment, difference: Difference) -> None:
+        """It counts no longer."""
+        if difference.refund_ref is None:
+            raise RuntimeError("a refund that is booked has a reference")
+        await late_money.forget_foreign_refund(conn, booked.order_no, booked.payment_no, difference.refund_ref)
 
     async def _read(self, asked: AskedPayment) -> PaymentSnapshot | NoSuchPayment | Undetermined:
         """As the port's `read`. Raises the retryable failure GatewayDown when asking again may help."""

@@ -47,7 +47,10 @@ NOT_THERE = ShownPayment(captured=0, balance=0, refunds=())
 
 @dataclass(frozen=True, slots=True)
 class OurLeg:
-    """One of our refunds of the payment. `under_way`: nothing can be said of it before its workflow has moved it."""
+    """One of our refunds of the payment. `under_way`: nothing can be said of it before its workflow has moved it.
+
+    `refund_ref`: of one settled by hand it is what the person gave as evidence, which may be a refund of the gateway.
+    """
 
     leg_id: str
     claim_no: str
@@ -125,7 +128,7 @@ def _differences(ours: OurPayment, shown: ShownPayment) -> Iterator[Difference]:
     for leg in ours.legs:
         yield from _others_of(leg, unmatched)
     for refund in unmatched.values():
-        if refund.state is not Shown.FAILED:
+        if refund.state is not Shown.FAILED and not any(_may_be_of(leg, refund) for leg in ours.legs):
             kind = DifferenceKind.FOREIGN_REFUND
             yield Difference(kind, None, refund.amount, refund_ref=refund.refund_ref)
     live = {refund.refund_ref for refund in shown.refunds if refund.state is not Shown.FAILED}
@@ -163,6 +166,8 @@ def _others_of(leg: OurLeg, unmatched: dict[str, ShownRefund]) -> Iterator[Diffe
         # A failed one is an earlier attempt's; what is under way is adopted, or looked up, by the leg's workflow.
         if leg.under_way or refund.state is Shown.FAILED:
             continue
+        if refund.refund_ref == leg.refund_ref and leg.settled_by is SettledBy.HAND:
+            continue
         undone = leg.state is LegState.VOID
         yield Difference(
             DifferenceKind.REFUND_OF_UNDONE if undone else DifferenceKind.REFUND_UNBOOKED,
@@ -176,6 +181,11 @@ def _others_of(leg: OurLeg, unmatched: dict[str, ShownRefund]) -> Iterator[Diffe
 
 def _of(leg: OurLeg, unmatched: dict[str, ShownRefund]) -> tuple[ShownRefund, ...]:
     return tuple(refund for refund in unmatched.values() if refund.reference == leg.leg_id)
+
+
+def _may_be_of(leg: OurLeg, refund: ShownRefund) -> bool:
+    """Whether it may be what a leg has sent: where a gateway echoes nothing, only the leg's next look-up tells."""
+    return leg.under_way and leg.refund_ref is None and (refund.reference, refund.amount) == (None, leg.amount)
 
 
 def _sums(ours: OurPayment, shown: ShownPayment) -> Iterator[Difference]:

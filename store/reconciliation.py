@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select
+from sqlalchemy import case, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import AttemptState, LegState, SettledBy
+from domain.claims import AttemptState, ExternalState, LegState, SettledBy
 from domain.orders import PaymentStatus
 from domain.reconciliation import OurLeg, OurPayment
-from store.tables import order_payments, orders, refund_attempts, refund_legs
+from store.tables import external_refunds, order_payments, orders, refund_attempts, refund_legs
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ async def payments_by_ref(conn: AsyncConnection, gateway: str, payment_ref: str)
         select(
             order_payments.c.order_no,
             order_payments.c.payment_no,
-            order_payments.c.amount,
+            func.coalesce(order_payments.c.captured_late, order_payments.c.amount).label("amount"),
             order_payments.c.status,
             order_payments.c.closed_by,
             orders.c.currency,
@@ -49,11 +49,27 @@ async def payments_by_ref(conn: AsyncConnection, gateway: str, payment_ref: str)
                     paid=row.status == PaymentStatus.PAID,
                     closed_by=row.closed_by,
                     legs=await _legs(conn, row.order_no, row.payment_no),
+                    outside=await _outside(conn, gateway, payment_ref, row.order_no),
                 ),
             )
             for row in rows.all()
         ]
     )
+
+
+_EVIDENCE = func.btrim(refund_legs.c.evidence)
+
+
+async def _outside(conn: AsyncConnection, gateway: str, payment_ref: str, order_no: str) -> frozenset[str]:
+    found = await conn.execute(
+        select(external_refunds.c.refund_ref).where(
+            external_refunds.c.gateway == gateway,
+            external_refunds.c.payment_ref == payment_ref,
+            external_refunds.c.order_no == order_no,
+            external_refunds.c.state == ExternalState.COUNTED,
+        )
+    )
+    return frozenset(found.scalars())
 
 
 async def _legs(conn: AsyncConnection, order_no: str, payment_no: str) -> tuple[OurLeg, ...]:
@@ -67,7 +83,9 @@ async def _legs(conn: AsyncConnection, order_no: str, payment_no: str) -> tuple[
             refund_legs.c.amount,
             refund_legs.c.state,
             refund_legs.c.settled_by,
-            refund_legs.c.refund_ref,
+            func.coalesce(
+                refund_legs.c.refund_ref, case((refund_legs.c.settled_by == SettledBy.HAND, _EVIDENCE))
+            ).label("refund_ref"),
             sent.label("sent"),
         )
         .where(refund_legs.c.order_no == order_no, refund_legs.c.payment_no == payment_no, refund_legs.c.external)

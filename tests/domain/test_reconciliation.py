@@ -157,6 +157,10 @@ def test_a_refund_of_the_console_is_foreign_whatever_its_amount(
     amount = data.draw(st.sampled_from([one.amount for one in ours.legs] or [100]))
     reference = data.draw(st.sampled_from([None, "goodwill", "C99-1"]))
     made = (*shown.refunds, ShownRefund("NEW", amount, Shown.SUCCEEDED, reference))
+    if reference is None and any(one.under_way and (one.amount, one.refund_ref) == (amount, None) for one in ours.legs):
+        # A gateway that echoes nothing: it may be what was just sent, and the look-up will tell.
+        assert new(ours, with_refunds(shown, made)) == []
+        return
     assert new(ours, with_refunds(shown, made)) == [DifferenceKind.FOREIGN_REFUND]
 
 
@@ -192,6 +196,14 @@ def test_what_is_under_way_is_no_difference(world: tuple[OurPayment, ShownPaymen
     state = data.draw(st.sampled_from([*Shown, None]))
     now = rest if state is None else (*rest, refund(number, one.amount, state))
     assert new(ours, with_refunds(shown, now)) == []
+
+
+@given(worlds())
+def test_a_leg_settled_by_hand_with_a_refund_of_the_console(world: tuple[OurPayment, ShownPayment]) -> None:
+    ours, shown = world
+    by_hand = replace(leg(98, 100, BY_HAND), refund_ref="CONSOLE")
+    made = (*shown.refunds, ShownRefund("CONSOLE", 100, Shown.SUCCEEDED, None))
+    assert new(replace(ours, legs=(*ours.legs, by_hand)), with_refunds(shown, made)) == []
 
 
 @given(worlds())
