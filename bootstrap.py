@@ -78,9 +78,18 @@ from workflows.cancel_order import CancelOrderWorkflow
 from workflows.change_option import ChangeOptionWorkflow
 from workflows.following import FollowPaymentWorkflow
 from workflows.publishing import PublishEventsWorkflow
+from workflows.reconcile import ReconcileDayWorkflow, ReconcileWorkflow
 from workflows.sweep import SweepWorkflow
 
-WORKFLOWS = (CancelOrderWorkflow, ChangeOptionWorkflow, FollowPaymentWorkflow, PublishEventsWorkflow, SweepWorkflow)
+WORKFLOWS = (
+    CancelOrderWorkflow,
+    ChangeOptionWorkflow,
+    FollowPaymentWorkflow,
+    PublishEventsWorkflow,
+    ReconcileDayWorkflow,
+    ReconcileWorkflow,
+    SweepWorkflow,
+)
 
 PASSED_THROUGH = ("activities", "domain", "workflows.messages", "workflows.attributes", "workflows.budgets")
 """Not loaded anew for each workflow run: they keep no state, and lint keeps clock and randomness out of them."""
@@ -309,7 +318,7 @@ def activities(
     refunds = RefundActivities(database, payment_gateways, vault, send_window=send_window)
     charges = ChargeActivities(database, payment_gateways, vault, send_window=send_window)
     audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
-    reconciliation = ReconciliationActivities(database, payment_gateways, planner)
+    reconciliation = ReconciliationActivities(database, payment_gateways, planner, budgets, timezone=settings.timezone)
     following = FollowingActivities(database, temporal)
     events = EventActivities(database, event_sender(settings))
     closing = ClosingActivities(database, payment_gateways)

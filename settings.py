@@ -320,6 +320,12 @@ class Settings(BaseSettings):
     sweep_quiet: float = Field(600, gt=0)
     """A claim that is not final, parked or pending and has not moved for this long is listed as stuck."""
 
+    # --- comparing with the gateways --------------------------------------------------------------------------------
+    reconcile: bool = True
+    """Compare with the gateways every day by itself; `claims reconcile` does at any time."""
+    reconcile_hour: int = Field(4, ge=0, le=23)
+    """At which hour of the shop's `timezone`, for the days that are over."""
+
     # --- logs -------------------------------------------------------------------------------------------------------
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"

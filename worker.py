@@ -19,10 +19,13 @@ from temporalio.client import (
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
+    ScheduleRange,
     ScheduleSpec,
+    ScheduleState,
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
@@ -31,12 +34,14 @@ from temporalio.service import RPCError, RPCStatusCode
 import bootstrap
 import logs
 import settings as configuration
+from activities.reconciliation import Reconcile
 from deploy.local.discover import resolve
 from domain.policy import Policy
 from policies.reading import PolicyError
 from settings import Settings
 from store.database import AWAY, Database, why_away
 from workflows.publishing import PublishEventsWorkflow
+from workflows.reconcile import ReconcileWorkflow
 from workflows.sweep import SweepWorkflow
 
 log = structlog.get_logger(__name__)
@@ -45,6 +50,7 @@ SWEEPER = "claims-sweeper"
 PUBLISHER = "claims-events"
 _PUBLISHER_SEEN_TO = timedelta(minutes=1)
 """How often it is seen to that the publisher runs; it goes on for ever by itself."""
+RECONCILER = "claims-reconciler"
 _CONNECT_TRIES = 60
 
 
@@ -70,6 +76,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         tell_who_carries(settings, policy)
         await schedule_sweeper(temporal, settings)
         await schedule_publisher(temporal, settings)
+        await schedule_reconciler(temporal, settings)
         async with bootstrap.worker(settings, temporal, serving):
             log.info("worker started", task_queue=settings.task_queue, policy=policy.version)
             await stop.wait()
@@ -136,14 +143,34 @@ async def _schedule(
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
     )
+    await _keep_scheduled(temporal, name, schedule)
+
+
+async def schedule_reconciler(temporal: Client, settings: Settings) -> None:
+    """See to it that the gateways are compared with daily, or, as the settings say, not by themselves."""
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            ReconcileWorkflow.run, Reconcile(), id=RECONCILER, task_queue=settings.task_queue
+        ),
+        spec=ScheduleSpec(
+            calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(settings.reconcile_hour)])],
+            time_zone_name=settings.timezone,
+        ),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
+        state=ScheduleState(paused=not settings.reconcile),
+    )
+    await _keep_scheduled(temporal, RECONCILER, schedule)
+
+
+async def _keep_scheduled(temporal: Client, schedule_id: str, schedule: Schedule) -> None:
     try:
-        await temporal.create_schedule(name, schedule)
+        await temporal.create_schedule(schedule_id, schedule)
     except ScheduleAlreadyRunningError:
 
         async def as_set(_: ScheduleUpdateInput) -> ScheduleUpdate:
             return ScheduleUpdate(schedule)
 
-        await temporal.get_schedule_handle(name).update(as_set)
+        await temporal.get_schedule_handle(schedule_id).update(as_set)
 
 
 async def main() -> None:

@@ -13,6 +13,7 @@ from cli.findings import findings
 from cli.output import ERR
 from cli.payouts import payouts
 from cli.policy import policy
+from cli.reconcile import reconcile
 from cli.resolve import resolve, resume
 from cli.serve import api, worker
 from cli.setup import setup
@@ -55,6 +56,7 @@ app.command()(feed)
 app.command()(show)
 app.command()(stuck)
 app.command()(findings)
+app.command()(reconcile)
 app.command()(resolve)
 app.command()(resume)
 app.command()(audit)

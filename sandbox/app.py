@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, FastAPI, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import AwareDatetime, NonNegativeInt
 from starlette.exceptions import HTTPException
 
 from sandbox import alimtalk, answers, faults, ledger
@@ -80,6 +81,11 @@ def payment_routes(database: Database, gateway: Gateway) -> APIRouter:
     async def post_refund(request: Request, pg_tid: PathPgTid, body: RefundBody, key: Key) -> Response:
         order = RefundOrder(pg_tid, body.amount, body.balance, body.reference, body.tax_free, body.vat)
         return respond(await gateway.handle(keyed(request, key, body, order)))
+
+    @router.get("/refunds")
+    async def get_refunds(since: AwareDatetime, until: AwareDatetime, after: NonNegativeInt = 0) -> dict[str, Any]:
+        first, end = (round(at.timestamp() * 1000) for at in (since, until))
+        return await database.transact(lambda connection: ledger.refunds_made(connection, first, end, after))
 
     @router.get("/refunds/{refundId}")
     async def get_refund(refund_id: RefundId) -> dict[str, Any]:

@@ -104,6 +104,21 @@ def read_refund(connection: sqlite3.Connection, refund_id: str) -> dict[str, Any
     return {**_refund_view(row), "balance": _balance(connection, row["pg_tid"])}
 
 
+REFUNDS_AT_ONCE = 100
+
+
+def refunds_made(connection: sqlite3.Connection, since: int, until: int, after: int) -> dict[str, Any]:
+    """A page of the refunds made from `since` until before `until`, oldest first; `next` asks for those behind it."""
+    rows = connection.execute(
+        "SELECT * FROM refunds WHERE at >= ? AND at < ? AND seq > ? ORDER BY seq LIMIT ?",
+        (since, until, after, REFUNDS_AT_ONCE),
+    ).fetchall()
+    return {
+        "refunds": [{"pgTid": row["pg_tid"], **_refund_view(row)} for row in rows],
+        "next": str(rows[-1]["seq"]) if len(rows) == REFUNDS_AT_ONCE else None,
+    }
+
+
 def settle(connection: sqlite3.Connection, refund_id: str, status: Literal["succeeded", "failed"]) -> dict[str, Any]:
     """End a refund; again the same end changes nothing.
 

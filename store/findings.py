@@ -166,6 +166,15 @@ async def keep(conn: AsyncConnection, found: Sequence[Finding]) -> None:
         )
 
 
+async def clear(conn: AsyncConnection, finding_key: str) -> None:
+    """What this finding tells is not so any more."""
+    await conn.execute(
+        update(findings)
+        .where(findings.c.finding_key == finding_key, findings.c.cleared_at.is_(None))
+        .values(cleared_at=func.clock_timestamp())
+    )
+
+
 async def report_about(
     conn: AsyncConnection, gateway: str, payment_ref: str, found: Sequence[Finding], *, complete: bool = True
 ) -> int:

@@ -10,6 +10,7 @@ from activities.claims import Terms as Terms
 from activities.messages import Message
 from activities.options import OpenChange as OpenChange
 from activities.reconciliation import AskedPayment as AskedPayment
+from activities.reconciliation import Reconcile as Reconcile
 
 
 class CancelOrder(Message):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Self
 
 from pydantic import ConfigDict, Field
@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from api.schemas.fields import StrictWire, Wire, YesNo, yes_no
 from api.schemas.operators import Reason
 from store.findings import CLOSED_BY_HAND, OpenFinding
+from store.reconciliation import ComparedDay
 
 
 class Case(Wire):
@@ -51,3 +52,52 @@ class CloseAsked(StrictWire):
 
 class Closed(Wire):
     finding_key: str = Field(alias="findingKey")
+
+
+class ReconcileAsked(StrictWire):
+    """A day, by default today by the shop's clock; of one merchant, by default of all."""
+
+    model_config = ConfigDict(validate_by_name=False)
+
+    day: date | None = Field(None, alias="day")
+    gateway: str | None = Field(None, alias="gateway", max_length=32)
+
+
+class Reconciling(Wire):
+    day: date = Field(alias="day")
+    gateways: list[str] = Field(alias="gatewayList", description="The merchants whose day is compared.")
+    workflow_id: str = Field(alias="workflowId")
+
+
+class ReconciledDay(Wire):
+    """How far the comparison of a merchant's day is; `endDtm` is null while it runs."""
+
+    gateway: str = Field(alias="gateway")
+    day: date = Field(alias="day")
+    started_at: datetime = Field(alias="startDtm")
+    ended_at: datetime | None = Field(alias="endDtm")
+    compared: int = Field(alias="comparedQty", description="Payments compared.")
+    unread: int = Field(alias="unreadQty", description="Payments that could not be compared: each is a finding.")
+    differing: int = Field(alias="differingQty", description="Payments with an open finding.")
+    limited: YesNo = Field(alias="limitedYn", description="Y: the merchant has more payments than are read a day.")
+    code: str | None = Field(alias="failCd", description="Why it did not come to its end; it is made up for.")
+    workflow_id: str = Field(alias="workflowId")
+
+    @classmethod
+    def of(cls, row: ComparedDay) -> Self:
+        return cls(
+            gateway=row.gateway,
+            day=row.day,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            compared=row.compared,
+            unread=row.unread,
+            differing=row.differing,
+            limited=yes_no(row.limited),
+            code=row.code,
+            workflow_id=row.run_ref,
+        )
+
+
+class ReconciledDays(Wire):
+    days: list[ReconciledDay] = Field(alias="reconciliationList")

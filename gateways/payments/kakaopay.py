@@ -9,7 +9,7 @@ found nor repeated.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 import httpx
@@ -37,8 +37,10 @@ from gateways.payments.port import (
     RefundCommand,
     RefundRecord,
     RefundStatus,
+    Touched,
     Undetermined,
     Unknown,
+    Unlisted,
     WebhookHint,
 )
 
@@ -134,6 +136,11 @@ class KakaoPayGateway:
 
     async def close(self, payment_ref: str, key: str) -> CloseOutcome:
         return CLOSING_UNSUPPORTED
+
+    async def list_touched(
+        self, since: datetime, until: datetime, cursor: str | None = None
+    ) -> Touched | Unlisted | Undetermined:
+        return Unlisted()
 
     def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
         return BadWebhook("webhooks_unsupported")

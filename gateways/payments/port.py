@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -256,6 +256,22 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
+class Touched:
+    """A page of the payments that money went back of, by a gateway's own list; a payment may be there twice.
+
+    A payment with several names is there by each of them. `cursor` asks for the next page; None: this is the last.
+    """
+
+    payment_refs: tuple[str, ...]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """The gateway lists no refunds: each payment has to be read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What the protocol must know of a gateway.
 
@@ -318,6 +334,15 @@ class PaymentGateway(Protocol):
 
     async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:
         """Look for our refund by the reference that it was sent with."""
+        ...
+
+    async def list_touched(
+        self, since: datetime, until: datetime, cursor: str | None = None
+    ) -> Touched | Unlisted | Undetermined:
+        """Payments of which refunds were made from `since` until before `until`, perhaps some more; aware times.
+
+        It may lag: ask for spans that are over, and never to learn of a fresh refund.
+        """
         ...
 
     async def charge(self, command: ChargeCommand) -> ChargeOutcome:

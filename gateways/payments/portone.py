@@ -10,10 +10,11 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from urllib.parse import quote
 
@@ -50,8 +51,10 @@ from gateways.payments.port import (
     Rejected,
     Retry,
     StillOpen,
+    Touched,
     Undetermined,
     Unknown,
+    Unlisted,
     WebhookHint,
 )
 
@@ -106,6 +109,8 @@ BANKS: Mapping[int, str] = {
 CHARGEABLE = frozenset({Means.CARD, Means.SIMPLE_PAY})
 ORDER_NAME = "추가 결제"
 """What a charge is called on the customer's statement."""
+
+LISTED_AT_ONCE = 100
 
 KEY = re.compile(r"[A-Za-z0-9\-_]{16,256}")
 WEBHOOK_TOLERANCE = timedelta(minutes=5)
@@ -232,6 +237,34 @@ class PortOneGateway:
             return StillOpen(response.code, again=True)
         after = closed(await self._payment(payment_ref))
         return StillOpen(error_code(response.content) or "unconfirmed", again=True) if after is None else after
+
+    async def list_touched(
+        self, since: datetime, until: datetime, cursor: str | None = None
+    ) -> Touched | Unlisted | Undetermined:
+        """Payments by when their state last changed, with cancels that succeeded. `cursor` is the number of a page."""
+        number = int(cursor or 0)
+        wanted = {
+            "storeId": self._store_id,
+            "timestampType": "STATUS_CHANGED_AT",
+            "from": since.astimezone(UTC).isoformat(),
+            "until": until.astimezone(UTC).isoformat(),
+            "status": ["CANCELLED", "PARTIAL_CANCELLED"],
+            "sortBy": "STATUS_CHANGED_AT",
+            "sortOrder": "ASC",
+        }
+        asked = {"page": {"number": number, "size": LISTED_AT_ONCE}, "filter": wanted}
+        response = await self._http.ask("/payments", {"requestBody": json.dumps(asked)})
+        if isinstance(response, Undetermined):
+            return response
+        if response.status_code != httpx.codes.OK:
+            code = error_code(response.content)
+            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
+        try:
+            page = _PageBody.model_validate_json(response.content)
+        except ValidationError:
+            return Undetermined("unreadable_answer")
+        more = bool(page.items) and (number + 1) * LISTED_AT_ONCE < page.page.total_count
+        return Touched(tuple(one.id for one in page.items), str(number + 1) if more else None)
 
     async def _payment(self, payment_ref: str) -> PaymentBody | NoSuchPayment | Undetermined:
         response = await self._http.ask(_path(payment_ref), {"storeId": self._store_id})
@@ -437,6 +470,19 @@ class PaymentBody(_Body):
 
     def _sum(self, status: str) -> int:
         return sum(one.total_amount for one in self.cancellations if one.status == status)
+
+
+class _ListedBody(_Body):
+    id: str
+
+
+class _PageInfo(_Body):
+    total_count: int = Field(alias="totalCount")
+
+
+class _PageBody(_Body):
+    items: tuple[_ListedBody, ...]
+    page: _PageInfo
 
 
 class _WebhookData(_Body):

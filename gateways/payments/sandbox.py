@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import quote
 
@@ -36,8 +36,10 @@ from gateways.payments.port import (
     RefundStatus,
     Rejected,
     Retry,
+    Touched,
     Undetermined,
     Unknown,
+    Unlisted,
     WebhookHint,
 )
 
@@ -161,6 +163,22 @@ class SandboxGateway:
     async def close(self, payment_ref: str, key: str) -> CloseOutcome:
         return CLOSING_UNSUPPORTED
 
+    async def list_touched(
+        self, since: datetime, until: datetime, cursor: str | None = None
+    ) -> Touched | Unlisted | Undetermined:
+        asked = {"since": since.isoformat(), "until": until.isoformat()}
+        response = await self._http.ask("/refunds", asked if cursor is None else {**asked, "after": cursor})
+        if isinstance(response, Undetermined):
+            return response
+        if response.status_code != httpx.codes.OK:
+            code = error_code(response)
+            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
+        try:
+            page = _RefundsBody.model_validate_json(response.content)
+        except ValidationError:
+            return Undetermined("unreadable_answer")
+        return Touched(tuple(refund.pgTid for refund in page.refunds), page.next)
+
     def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
         return BadWebhook("webhooks_unsupported")
 
@@ -242,6 +260,15 @@ class _PaymentBody(_Body):
 
     def snapshot(self) -> PaymentSnapshot:
         return PaymentSnapshot(self.balance, tuple(refund.record() for refund in self.refunds), self.amount)
+
+
+class _ListedRefundBody(_Body):
+    pgTid: str  # noqa: N815 (the gateway's name)
+
+
+class _RefundsBody(_Body):
+    refunds: tuple[_ListedRefundBody, ...]
+    next: str | None
 
 
 class _ChargeBody(_Body):

@@ -28,6 +28,7 @@ class OtherWords:
         self.list_charges, self.find_charge = gateway.list_charges, gateway.find_charge
         self.parse_webhook = gateway.parse_webhook
         self.close, self.aclose = gateway.close, gateway.aclose
+        self.list_touched = gateway.list_touched
         self.keys: list[str] = []
         self._gateway = gateway
         self._answer: ChargeOutcome | None = answer

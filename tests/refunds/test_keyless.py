@@ -58,6 +58,7 @@ class Keyless:
         self.find_charge = gateway.find_charge
         self.parse_webhook = gateway.parse_webhook
         self.close, self.aclose = gateway.close, gateway.aclose
+        self.list_touched = gateway.list_touched
         self.log: list[str] = []
         self._gateway = gateway
         self._answers = list(answers)

@@ -46,6 +46,7 @@ class OtherWords:
         self.find_charge = gateway.find_charge
         self.parse_webhook = gateway.parse_webhook
         self.close, self.aclose = gateway.close, gateway.aclose
+        self.list_touched = gateway.list_touched
         self._gateway = gateway
         self._answer: Outcome | None = answer
         self._mute = then_mute

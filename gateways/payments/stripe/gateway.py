@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -36,8 +37,10 @@ from gateways.payments.port import (
     RefundRecord,
     RefundStatus,
     Rejected,
+    Touched,
     Undetermined,
     Unknown,
+    Unlisted,
     WebhookHint,
 )
 from gateways.payments.stripe.amounts import Inexpressible, to_stripe
@@ -208,6 +211,22 @@ class StripeGateway:
 
     async def close(self, payment_ref: str, key: str) -> CloseOutcome:
         return CLOSING_UNSUPPORTED
+
+    async def list_touched(
+        self, since: datetime, until: datetime, cursor: str | None = None
+    ) -> Touched | Unlisted | Undetermined:
+        """By when refunds were made, newest first. A payment is there as its payment intent and as its charge."""
+        params: RefundListParams = {
+            "created": {"gte": math.floor(since.timestamp()), "lt": math.ceil(until.timestamp())},
+            "limit": LARGEST_PAGE,
+        }
+        if cursor is not None:
+            params["starting_after"] = cursor
+        page = await _told(self._api.refunds.list_async(params), RefundsBody)
+        if not isinstance(page, RefundsBody):
+            return _undetermined(page)
+        named = [name for refund in page.data for name in (refund.payment_intent, refund.charge) if name is not None]
+        return Touched(tuple(named), page.data[-1].id if page.has_more and page.data else None)
 
     def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
         signature = headers.get("stripe-signature", "")

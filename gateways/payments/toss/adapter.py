@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from urllib.parse import quote
 
 import httpx
@@ -36,17 +36,24 @@ from gateways.payments.port import (
     RefundStatus,
     Rejected,
     StillOpen,
+    Touched,
     Undetermined,
     Unknown,
+    Unlisted,
     WebhookHint,
 )
 from gateways.payments.toss import webhooks
 from gateways.payments.toss.banks import receive_account
-from gateways.payments.toss.bodies import ENDED_UNPAID, PAID, ErrorBody, PaymentBody, major
+from gateways.payments.toss.bodies import ENDED_UNPAID, GAVE_BACK, PAID, ErrorBody, PaymentBody, TransactionsBody, major
 from gateways.payments.toss.codes import PAYMENT_UNKNOWN, classify, classify_charge
 
 ORDER_ID = re.compile(r"[A-Za-z0-9_=-]{6,64}")
 """What Toss takes for an order's number."""
+
+TRANSACTIONS = 1000
+"""How many transactions a page is asked to have."""
+
+KOREA = timezone(timedelta(hours=9))
 
 ORDER_NAME = "추가 결제"
 """What a customer's card statement calls a charge."""
@@ -181,6 +188,29 @@ class TossGateway:
         after = _closed(await self._read(path), payment_ref)
         return StillOpen(error_code(response) or "unconfirmed", again=True) if after is None else after
 
+    async def list_touched(
+        self, since: datetime, until: datetime, cursor: str | None = None
+    ) -> Touched | Unlisted | Undetermined:
+        """The end of the span counts in. It lags, by how much is not told: a day that is over is complete."""
+        span = {"startDate": _on_toss_clock(since), "endDate": _on_toss_clock(until), "limit": str(TRANSACTIONS)}
+        if cursor is not None:
+            span["startingAfter"] = cursor
+        response = await self._http.ask("/v1/transactions", span)
+        if isinstance(response, Undetermined):
+            return response
+        if response.status_code != httpx.codes.OK:
+            code = error_code(response)
+            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
+        try:
+            page = TransactionsBody.model_validate_json(response.content).root
+        except ValidationError:
+            return Undetermined("unreadable_answer")
+        # A page may be shorter than was asked for: only an empty one is surely the last.
+        return Touched(
+            tuple(one.paymentKey for one in page if one.status in GAVE_BACK),
+            page[-1].transactionKey if page else None,
+        )
+
     def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
         return webhooks.parse(raw, headers, peer, self._peers)
 
@@ -208,6 +238,11 @@ def error_code(response: httpx.Response) -> str | None:
         return ErrorBody.model_validate_json(response.content).code
     except ValidationError:
         return None
+
+
+def _on_toss_clock(at: datetime) -> str:
+    """The time as Toss takes it: Korea's, without an offset, to the second."""
+    return at.astimezone(KOREA).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def _in_path(part: str) -> str:

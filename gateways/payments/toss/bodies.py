@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
 from domain.currencies import exponent, to_major
 from gateways.payments.port import PaymentSnapshot, RefundRecord, RefundStatus
@@ -128,3 +128,17 @@ class PaymentBody(Body):
             case _:
                 # Of several, nobody says which has failed: none is called paid, none is sent again.
                 return RefundStatus.PENDING
+
+
+GAVE_BACK = frozenset({"CANCELED", "PARTIAL_CANCELED"})
+"""Statuses of transactions by which money went back."""
+
+
+class TransactionBody(Body):
+    transactionKey: str  # noqa: N815
+    paymentKey: str  # noqa: N815
+    status: str
+
+
+class TransactionsBody(RootModel[tuple[TransactionBody, ...]]):
+    """A page of the list of transactions, oldest first."""

@@ -296,10 +296,12 @@ class PortOne(PaymentProvider):
         for payment in ledger.all_payments(connection, self.name):
             at = changed_at(connection, payment) if by_change else payment.created_at
             if payment.merchant == merchant and (since or 0) <= at <= (until or at):
-                found.append(payment)
+                found.append((at, payment_view(connection, payment)))
+        if by_change:
+            found.sort(key=lambda one: one[0])
+        views = [view for _, view in found if "status" not in wanted or view["status"] in wanted["status"]]
         start = page["number"] * page["size"]
-        items = [payment_view(connection, payment) for payment in found[start : start + page["size"]]]
-        return {"items": items, "page": {**page, "totalCount": len(found)}}
+        return {"items": views[start : start + page["size"]], "page": {**page, "totalCount": len(views)}}
 
 
 def _parts(connection: sqlite3.Connection, payment: Payment, form: CancelForm, amount: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 import sqlite3
 import uuid
@@ -36,6 +37,18 @@ if TYPE_CHECKING:
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
+
+
+CREATED = ("created[gte]", "created[lt]")
+
+
+def _second(query: Mapping[str, str], name: str) -> int | None:
+    """A time of the query. Raises Refused."""
+    if name not in query:
+        return None
+    if re.fullmatch(r"\d{1,12}", query[name]) is None:
+        raise refused("parameter_invalid_integer", param=name)
+    return int(query[name])
 
 
 class Stripe(PaymentProvider):
@@ -300,7 +313,7 @@ class Stripe(PaymentProvider):
 
     def _list(self, connection: sqlite3.Connection, merchant: str, query: Mapping[str, str]) -> JsonObject:
         """A page of refunds, newest first, of one payment or of all."""
-        unknown = query.keys() - {"payment_intent", "charge", "limit", "starting_after"}
+        unknown = query.keys() - {"payment_intent", "charge", "limit", "starting_after", *CREATED}
         if unknown:
             raise refused("parameter_unknown", param=min(unknown))
         limit = query.get("limit", "10")
@@ -313,6 +326,8 @@ class Stripe(PaymentProvider):
         else:
             payments = [one for one in ledger.all_payments(connection, self.name) if one.merchant == merchant]
         pairs = [(one, refund) for one in payments for refund in ledger.refunds_of(connection, one)]
+        since, until = (_second(query, name) for name in CREATED)
+        pairs = [pair for pair in pairs if (since or 0) <= pair[1].at // 1000 < (until or math.inf)]
         pairs.sort(key=lambda pair: pair[1].at)
         pairs.reverse()
         refs = [refund.ref for _, refund in pairs]

@@ -204,11 +204,19 @@ class Toss(PaymentProvider):
         return all_routes(Front(self, desk))
 
     def transactions(
-        self, connection: sqlite3.Connection, merchant: str, start: int, end: int, now: int
+        self,
+        connection: sqlite3.Connection,
+        merchant: str,
+        start: int,
+        end: int,
+        now: int,
+        after: str | None = None,
+        limit: int = 100,
     ) -> list[JsonObject]:
-        """Captures and cancels of a span of time, oldest first, but for the young ones.
+        """A page of captures and cancels of a span of time, oldest first, but for the young ones.
 
-        Whether the real one gives a cancel a minus isn't known; here only its status tells.
+        `after`: a transaction's key; the page begins behind it. Whether the real one gives a cancel a minus isn't
+        known; here only its status tells.
         """
         lag = int(registry.quirks(connection, self.name, self.quirks)["transactions_lag_ms"])
         found: list[tuple[int, JsonObject]] = []
@@ -221,7 +229,10 @@ class Toss(PaymentProvider):
                 for refund in ledger.live_refunds(connection, payment)
             ]
             found += [(at, _transaction(payment, at, ref, amount, status)) for at, ref, amount, status in moves]
-        return [view for at, view in sorted(found, key=lambda one: one[0]) if start <= at <= end and at <= now - lag]
+        listed = [view for at, view in sorted(found, key=lambda one: one[0]) if start <= at <= end and at <= now - lag]
+        keys = [view["transactionKey"] for view in listed]
+        first = keys.index(after) + 1 if after in keys else 0
+        return listed[first : first + limit]
 
 
 def _move_status(payment: Payment, refund: Refund) -> str:

@@ -90,7 +90,8 @@ def payment_routes(front: Front) -> APIRouter:
     @router.get("/transactions")
     async def get_transactions(request: Request) -> Response:
         start, end = (_when(request, name) for name in ("startDate", "endDate"))
-        return await front.read(request, None, lambda c, m, now: toss.transactions(c, m, start, end, now))
+        page = (request.query_params.get("startingAfter"), _limit(request))
+        return await front.read(request, None, lambda c, m, now: toss.transactions(c, m, start, end, now, *page))
 
     return router
 
@@ -149,6 +150,15 @@ async def _json(request: Request) -> JsonObject:
     if not isinstance(body, dict):
         raise invalid("body: not an object")
     return body
+
+
+def _limit(request: Request) -> int:
+    """How many records a page is to have, 100 unless told. Raises `INVALID_REQUEST`."""
+    unknown = request.query_params.keys() - {"startDate", "endDate", "startingAfter", "limit"}
+    asked = request.query_params.get("limit", "100")
+    if unknown or not (asked.isdigit() and 1 <= int(asked) <= 5000):
+        raise invalid("startDate, endDate, startingAfter, and limit from 1 to 5000")
+    return int(asked)
 
 
 def _when(request: Request, name: str) -> int:
