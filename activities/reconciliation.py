@@ -169,6 +169,7 @@ class ReconciliationActivities:
             DifferenceKind.FOREIGN_REFUND: self._made_outside,
             DifferenceKind.REFUND_OF_UNDONE: self._made_outside,
             DifferenceKind.REFUND_UNBOOKED: self._made_again,
+            DifferenceKind.CAPTURED_LATE: self._captured_late,
             DifferenceKind.OUTSIDE_REFUND_GONE: self._outside_gone,
         }
 
@@ -319,6 +320,7 @@ class ReconciliationActivities:
                 cases = await findings.report_about(conn, asked.gateway, asked.payment_ref, found)
                 # Also those that a former try has reopened, whose answer was lost.
                 claims = await reopening.failed_on(conn, asked.gateway, asked.payment_ref)
+                claims += await late_money.to_give_back(conn, asked.gateway, asked.payment_ref)
         return Compared(reopened=tuple(Reopened(**asdict(claim)) for claim in claims), cases=cases)
 
     async def _act(
@@ -357,6 +359,14 @@ class ReconciliationActivities:
         """Less is left, if the leg has its money from another refund. Else its workflow, or a person, adopts it."""
         if any(leg.leg_id == difference.leg_id and leg.returned for leg in booked.payment.legs):
             await self._made_outside(conn, booked, difference)
+
+    async def _captured_late(self, conn: Connection, booked: BookedPayment, difference: Difference) -> None:
+        """It goes back under the claim that closed it, unless somebody gave of it back already: that is a person's."""
+        if difference.claim_no is None or difference.shown is None:
+            raise RuntimeError("a payment captured late was closed by a claim")
+        head = await enter(conn, difference.claim_no, None)
+        if head is not None and not booked.payment.outside:
+            await late_money.book_late_capture(conn, head, booked.payment_no, difference.shown)
 
     async def _outside_gone(self, conn: Connection, booked: BookedPayment, difference: Difference) -> None:
         """It counts no longer."""

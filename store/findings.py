@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import case, exists, func, select, text, true, update
+from sqlalchemy import exists, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -149,18 +149,13 @@ async def keep(conn: AsyncConnection, found: Sequence[Finding]) -> None:
             for one in found
         ]
         written = insert(findings).values(rows)
-        # What a person has closed does not come back for the same facts.
-        closed = exists().where(
-            finding_closings.c.finding_key == written.excluded.finding_key,
-            finding_closings.c.detail == written.excluded.detail,
-        )
         await conn.execute(
             written.on_conflict_do_update(
                 index_elements=[findings.c.finding_key],
                 set_={
                     "detail": written.excluded.detail,
                     "seen_at": func.clock_timestamp(),
-                    "cleared_at": case((closed, func.coalesce(findings.c.cleared_at, func.clock_timestamp()))),
+                    "cleared_at": text(_CLEARED_IF_CLOSED),
                 },
             )
         )
@@ -173,6 +168,15 @@ async def clear(conn: AsyncConnection, finding_key: str) -> None:
         .where(findings.c.finding_key == finding_key, findings.c.cleared_at.is_(None))
         .values(cleared_at=func.clock_timestamp())
     )
+
+
+_CLEARED_IF_CLOSED = """
+CASE WHEN EXISTS (
+    SELECT FROM finding_closings AS closing
+    WHERE closing.finding_key = excluded.finding_key AND closing.detail = excluded.detail
+) THEN coalesce(findings.cleared_at, clock_timestamp()) END
+"""
+"""What a person has closed does not come back for the same facts."""
 
 
 async def report_about(

@@ -17,6 +17,7 @@ from domain.claims import AttemptState, ExternalState, LegState, SettledBy, Step
 from domain.orders import Means, PaymentStatus
 from store import claims, effects
 from store.fence import ClaimHead, lock_order
+from store.findings import OpenClaim
 from store.reopening import reopen
 from store.tables import claims as claims_table
 from store.tables import external_refunds, order_payments, refund_attempts, refund_legs
@@ -238,6 +239,21 @@ async def late_legs_open(conn: AsyncConnection, claim_no: str) -> bool:
 
 async def _tell(conn: AsyncConnection, head: ClaimHead, event: str, **facts: str) -> None:
     await claims.add_event(conn, head.claim_no, head.order_no, event, step=Step.REFUND, **facts)
+
+
+async def to_give_back(conn: AsyncConnection, gateway: str, payment_ref: str) -> list[OpenClaim]:
+    """The claims that have yet to give back what came in late for this payment."""
+    found = await conn.execute(
+        select(claims_table.c.claim_no, claims_table.c.order_no, claims_table.c.workflow_id)
+        .join(refund_legs, refund_legs.c.claim_no == claims_table.c.claim_no)
+        .where(
+            refund_legs.c.gateway == gateway,
+            refund_legs.c.gateway_ref == payment_ref,
+            refund_legs.c.late,
+            refund_legs.c.state == LegState.PLANNED,
+        )
+    )
+    return [OpenClaim(row.claim_no, row.order_no, row.workflow_id) for row in found]
 
 
 async def external_of_order(conn: AsyncConnection, order_no: str) -> tuple[ExternalRefund, ...]:
