@@ -91,12 +91,12 @@ async def _careless_worker(house: House, protocol: type[RefundProtocol]) -> Asyn
     settings = house.settings
     window = timedelta(seconds=settings.gateway_send_window)
     async with AsyncExitStack() as stack:
-        engine, gateways, channels = (
-            bootstrap.engine(settings), bootstrap.gateways(settings), bootstrap.channels(settings)
+        engine, gateways, carriers = (
+            bootstrap.engine(settings), bootstrap.gateways(settings), bootstrap.carriers(settings)
         )  # fmt: skip
-        bootstrap.close_later(stack, engine, gateways, channels)
+        bootstrap.close_later(stack, engine, gateways, carriers)
         vault = Vault(settings.service_secret.get_secret_value())
-        careful = bootstrap.activities(settings, house.policy, engine, house.temporal, gateways, channels)
+        careful = bootstrap.activities(settings, house.policy, engine, house.temporal, gateways, carriers)
         blind = RefundActivities(
             engine, gateways, vault, send_window=window, protocol=protocol(engine, gateways, vault, send_window=window)
         )
