@@ -32,6 +32,7 @@ from activities.notice_sending import NoticeSender
 from activities.notices import NoticeActivities, NoticePlanner
 from activities.options import OptionActivities
 from activities.parking import ParkingActivities
+from activities.receipts import ReceiptActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.refunds import RefundActivities
 from activities.settlement import SettlementActivities
@@ -320,10 +321,11 @@ def activities(
     audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
     reconciliation = ReconciliationActivities(database, payment_gateways, planner, budgets, timezone=settings.timezone)
     following = FollowingActivities(database, temporal)
+    receipts = ReceiptActivities(database, payment_gateways)
     events = EventActivities(database, event_sender(settings))
     closing = ClosingActivities(database, payment_gateways)
     ours = (claims, settlement, options, parking, notices, deliveries, audit, following, events)
-    outside = (refunds, charges, reconciliation, closing)
+    outside = (refunds, charges, reconciliation, closing, receipts)
     return [method for owner in (*ours, *outside) for method in _of(owner)]
 
 

@@ -135,6 +135,14 @@ class PayoutState(StrEnum):
     FAILURE = "FAILURE"
 
 
+class ReceiptState(StrEnum):
+    """A cash receipt's cancel: sent and not known yet, done, or failed for good: then a person must see to it."""
+
+    SENT = "SENT"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
 class EffectState(StrEnum):
     """One row per effect: it happened, it must never happen (tombstone), or it happened and was reversed."""
 

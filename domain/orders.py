@@ -183,7 +183,8 @@ class Payment:
     `tax_free` and `vat` are the parts of `amount` that its gateway was told, None when none were; of `tax_free` so much
     as `refunding_tax_free` is returned. `expires_at` is when mileage would have expired. `closed`: a waiting payment
     that a claim has closed; `captured_late` is what came in of it all the same. `extra`: a claim took it, it was not
-    made at purchase. `returned_outside` went back past any claim, in the gateway's own console.
+    made at purchase. `returned_outside` went back past any claim, in the gateway's own console. `receipt_ref` is the
+    gateway's name of a cash receipt that was issued for it by itself, and is cancelled by itself.
     """
 
     payment_no: str
@@ -202,6 +203,7 @@ class Payment:
     extra: bool = False
     captured_late: int | None = None
     returned_outside: int = 0
+    receipt_ref: str | None = None
 
     @property
     def waiting(self) -> bool:

@@ -29,7 +29,8 @@ class Standing:
     """`refund` and `extra` in minor units of `currency`; `steps` tells each step's status.
 
     `points` counts the earned points that go with the claim's units and have not been taken back yet, `awaited` the
-    payments that it closed and that could still be made at their gateways.
+    payments that it closed and that could still be made at their gateways. `receipts`: a payment
+    that a leg goes back to has a cash receipt of its own.
     """
 
     claim_no: str
@@ -45,6 +46,7 @@ class Standing:
     steps: Mapping[Step, StepStatus]
     points: int = 0
     awaited: int = 0
+    receipts: bool = False
 
     @property
     def final(self) -> bool:

@@ -321,6 +321,7 @@ async def standing(conn: AsyncConnection, claim_no: str) -> Standing:
         steps={Step(step): StepStatus(status) for step, status in row.steps},
         points=row.points,
         awaited=row.awaited,
+        receipts=row.receipts,
     )
 
 
@@ -346,6 +347,14 @@ def _standing() -> Select[Any]:
     nothing: ColumnElement[Any] = literal_column("'[]'")
     held, taken = claim_lines.c, credit_movements.c
     earned = select(func.coalesce(func.sum(held.points), 0)).where(held.claim_no == _CLAIM_NO).scalar_subquery()
+    paid = order_payments.c
+    receipts = exists().where(
+        leg.claim_no == _CLAIM_NO,
+        leg.external,
+        paid.order_no == leg.order_no,
+        paid.payment_no == leg.payment_no,
+        paid.receipt_ref.is_not(None),
+    )
     taken_back = exists().where(taken.movement_key == func.concat(points_key(""), _CLAIM_NO))
     return select(
         claims.c.order_no,
@@ -363,6 +372,7 @@ def _standing() -> Select[Any]:
         .where(order_payments.c.order_no == claims.c.order_no, awaited_of(_CLAIM_NO))
         .scalar_subquery()
         .label("awaited"),
+        receipts.label("receipts"),
     ).where(claims.c.claim_no == _CLAIM_NO)
 
 

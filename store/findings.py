@@ -50,6 +50,8 @@ class FindingKind(StrEnum):
     """A payment of which a gateway holds another amount than it should."""
     NOT_RECONCILED = "not_reconciled"
     """A payment, or a merchant's day, that could not be compared."""
+    RECEIPT_NOT_CANCELLED = "receipt_not_cancelled"
+    """A cash receipt that still tells of money that went back: it is to be cancelled at the gateway, by hand."""
     EVENTS_HELD = "events_held"
     """Events that the shop's receiver does not take."""
 
@@ -68,6 +70,7 @@ CLOSED_BY_HAND = HAPPENED | {
     FindingKind.REFUND_UNBOOKED,
     FindingKind.BALANCE_DIFFERS,
     FindingKind.NOT_RECONCILED,
+    FindingKind.RECEIPT_NOT_CANCELLED,
 }
 """Kinds that a person may close, for what they tell may stay so for ever. The others go when their cause is gone."""
 

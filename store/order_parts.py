@@ -172,6 +172,7 @@ def _payment_rows(order: Order) -> list[Mapping[str, Any]]:
             "tax_free": payment.tax_free,
             "vat": payment.vat,
             "expires_at": None if payment.expires_at is None else payment.expires_at.isoformat(),
+            "receipt_ref": payment.receipt_ref,
         }
         for position, payment in enumerate(order.payments, start=1)
     ]

@@ -232,6 +232,7 @@ _PAYMENT = (
             "vat",
             "refunding_tax_free",
             "expires_at",
+            "receipt_ref",
             "taken_by",
             "closed_by",
             "captured_late",

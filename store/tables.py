@@ -46,6 +46,7 @@ from domain.claims import (
     NoticeEvent,
     NoticeState,
     PayoutState,
+    ReceiptState,
     SettledBy,
     Step,
     StepStatus,
@@ -255,6 +256,7 @@ order_payments = Table(
     Column("vat", BigInteger, comment="VAT in the rest, as the gateway was told"),
     Column("refunding_tax_free", BigInteger, nullable=False, server_default="0", comment="tax-free part of refunding"),
     _at("expires_at", nullable=True),
+    Column("receipt_ref", Text, comment="the gateway's own name of a cash receipt issued by itself"),
     Column("taken_by", Text, comment="the claim that took it as its extra payment; null: made at purchase"),
     Column("closed_by", Text, comment="the claim that closed it while it was waiting"),
     Column("captured_late", BigInteger, comment="what came in all the same after a claim had closed it"),
@@ -737,6 +739,31 @@ coupon_movements = Table(
     _at("at", now=True),
 )
 Index("ix_coupon_movements_order_no", coupon_movements.c.order_no)
+
+# --- cash receipts, cancelled after their refunds ---------------------------------------------------------------------
+
+receipt_cancels = Table(
+    "receipt_cancels",
+    metadata,
+    Column("leg_id", Text, ForeignKey("refund_legs.leg_id"), primary_key=True),
+    Column("claim_no", Text, nullable=False),
+    Column("order_no", Text, nullable=False),
+    Column("payment_no", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("key_no", Integer, nullable=False, server_default="1", comment="n of receipt-{leg}-{n}"),
+    Column("code", Text, comment="how the last try ended"),
+    _at("armed_at", now=True),
+    _at("moved_at", now=True),
+    _one_of("state", ReceiptState),
+)
+Index(
+    "uq_receipt_cancels_one_sent_per_payment",
+    receipt_cancels.c.order_no,
+    receipt_cancels.c.payment_no,
+    unique=True,
+    postgresql_where=text("state = 'SENT'"),
+)
 
 # --- events for the shop's systems: filled by triggers on the ledger, see the migration that made them ----------------
 

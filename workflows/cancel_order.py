@@ -14,6 +14,7 @@ from temporalio.exceptions import FailureError
 from activities.claims import ClaimActivities, Turned
 from activities.closing import ClosedAwaited, ClosingActivities
 from activities.messages import Begun, Pace
+from activities.receipts import GiveUpReceipts, ReceiptActivities
 from activities.refunds import CheckResult, RefundActivities, RefundLegs
 from activities.settlement import CREDITS, CREDITS_PART, Settle, Settled, SettlementActivities
 from domain.claims import ClaimStatus, Direction, LegState, Step, StepStatus, StuckReason
@@ -100,6 +101,8 @@ class CancelOrderWorkflow(ClaimWorkflow):
                     self._show(status, Step.NOTIFY)
                     await self._closing
                 outcome = await self._close(status)
+                if begun.standing.receipts and status is not ClaimStatus.REJECTED:
+                    await self._cancel_receipts()
                 if not self._reopened:
                     return outcome
             self._reopened = False
@@ -277,6 +280,24 @@ class CancelOrderWorkflow(ClaimWorkflow):
             await self._announcement
             self._announcement = None
         await asyncio.gather(*self._corrections.values())
+
+    async def _cancel_receipts(self) -> None:
+        """Cancel the cash receipts of what went back. That fails by itself: the claim is over, the money returned."""
+        try:
+            await workflow.execute_activity_method(
+                ReceiptActivities.cancel_receipts,
+                self._ref(),
+                summary="cancel cash receipts",
+                **budgets.gateway_call(self._pace),
+            )
+        except FailureError as failed:
+            await workflow.execute_activity_method(
+                ReceiptActivities.give_up_receipts,
+                GiveUpReceipts(claim_no=self._claim_no, code=failures.describe(failed)[:200]),
+                summary="leave cash receipts to a person",
+                **budgets.RECORD,
+            )
+        await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _undo_open(self) -> None:
         """Free what the opening held. The customer is told that nothing has changed."""

@@ -223,6 +223,11 @@ class PaymentShape(Wire):
     vat: Amount | None = Field(
         None, alias="vatAmt", description="VAT in the taxable part, as the gateway was told; null: it was told none."
     )
+    receipt_ref: Number | None = Field(
+        None,
+        alias="cashRcptKey",
+        description="The gateway's key of a cash receipt issued for it by itself, which refunds cancel too.",
+    )
     expires_at: Moment | None = Field(
         None, alias="expDtm", description="Mileage: when it would have expired had it not been spent."
     )
@@ -241,6 +246,7 @@ class PaymentWire(PaymentShape, Fed):
             tax_free=self.tax_free,
             vat=self.vat,
             expires_at=self.expires_at,
+            receipt_ref=self.receipt_ref,
         )
 
 
@@ -263,6 +269,7 @@ class StandingPayment(PaymentShape):
             tax_free=payment.tax_free,
             vat=payment.vat,
             expires_at=payment.expires_at,
+            receipt_ref=payment.receipt_ref,
             closed=yes_no(payment.closed),
             extra=yes_no(payment.extra),
         )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.orders import Means
 
@@ -61,6 +61,15 @@ class ChargeCommand:
     token: str = field(repr=False)
     key: str
     reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptCancel:
+    """One request to cancel `amount` of a cash receipt that was issued by itself. `key` as that of a refund."""
+
+    receipt_ref: str
+    amount: int
+    key: str
 
 
 # --- what may come of a request -------------------------------------------------------------------------------------
@@ -148,6 +157,8 @@ Outcome = Done | Pending | NotSent | Retry | Unknown | NewKey | Conflict | Needs
 
 ChargeOutcome = Done | NotSent | Retry | Unknown | NewKey | Rejected | Misconfigured
 """A charge has no later end: what a gateway may still take or not is Unknown, and not found before it is taken."""
+
+ReceiptOutcome = Done | NotSent | Retry | Unknown | NewKey | Rejected | Misconfigured
 
 UNSUPPORTED = Misconfigured("charges_unsupported")
 """What a gateway that takes no charges answers to one."""
@@ -376,4 +387,17 @@ class PaymentGateway(Protocol):
 
     async def aclose(self) -> None:
         """Close its connections."""
+        ...
+
+
+@runtime_checkable
+class ReceiptGateway(Protocol):
+    """What a gateway can besides, that cancels cash receipts which were issued by themselves."""
+
+    async def cancel_receipt(self, command: ReceiptCancel) -> ReceiptOutcome:
+        """Send one request, once; as `PaymentGateway.refund`."""
+        ...
+
+    async def receipt_cancels(self, receipt_ref: str, since: datetime) -> tuple[int, ...] | Undetermined:
+        """The amount of each cancel of the receipt that the gateway lists from the day of `since` on, anybody's."""
         ...

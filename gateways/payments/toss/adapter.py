@@ -32,6 +32,8 @@ from gateways.payments.port import (
     Outcome,
     PaymentSnapshot,
     Pending,
+    ReceiptCancel,
+    ReceiptOutcome,
     RefundCommand,
     RefundStatus,
     Rejected,
@@ -44,8 +46,18 @@ from gateways.payments.port import (
 )
 from gateways.payments.toss import webhooks
 from gateways.payments.toss.banks import receive_account
-from gateways.payments.toss.bodies import ENDED_UNPAID, GAVE_BACK, PAID, ErrorBody, PaymentBody, TransactionsBody, major
-from gateways.payments.toss.codes import PAYMENT_UNKNOWN, classify, classify_charge
+from gateways.payments.toss.bodies import (
+    ENDED_UNPAID,
+    GAVE_BACK,
+    PAID,
+    ErrorBody,
+    PaymentBody,
+    ReceiptBody,
+    ReceiptsBody,
+    TransactionsBody,
+    major,
+)
+from gateways.payments.toss.codes import PAYMENT_UNKNOWN, classify, classify_charge, classify_receipt
 
 ORDER_ID = re.compile(r"[A-Za-z0-9_=-]{6,64}")
 """What Toss takes for an order's number."""
@@ -54,6 +66,9 @@ TRANSACTIONS = 1000
 """How many transactions a page is asked to have."""
 
 KOREA = timezone(timedelta(hours=9))
+
+_MOST_PAGES = 100
+"""Of a day's cash receipts."""
 
 ORDER_NAME = "추가 결제"
 """What a customer's card statement calls a charge."""
@@ -210,6 +225,57 @@ class TossGateway:
             tuple(one.paymentKey for one in page if one.status in GAVE_BACK),
             page[-1].transactionKey if page else None,
         )
+
+    async def cancel_receipt(self, command: ReceiptCancel) -> ReceiptOutcome:
+        path = f"/v1/cash-receipts/{_in_path(command.receipt_ref)}/cancel"
+        response = await self._http.send(path, {"amount": command.amount}, {"Idempotency-Key": command.key})
+        if not isinstance(response, httpx.Response):
+            return response
+        if response.status_code != httpx.codes.OK:
+            return classify_receipt(error_code(response), response.status_code)
+        try:
+            told = ReceiptBody.model_validate_json(response.content)
+        except ValidationError:
+            return Unknown("unreadable_answer", answered=True)
+        if (told.receiptKey, told.transactionType, told.amount) != (command.receipt_ref, "CANCEL", command.amount):
+            return Unknown("answer_of_another_receipt", answered=True)
+        return Rejected("issue_failed") if told.issueStatus == "FAILED" else Done(command.receipt_ref)
+
+    async def receipt_cancels(self, receipt_ref: str, since: datetime) -> tuple[int, ...] | Undetermined:
+        """Receipts can't be read by their key: each day's list is gone through."""
+        day, today = since.astimezone(KOREA).date(), datetime.now(KOREA).date()
+        found: list[int] = []
+        while day <= today:
+            listed = await self._receipts_of(day.isoformat())
+            if isinstance(listed, Undetermined):
+                return listed
+            found += [
+                one.amount
+                for one in listed
+                if (one.receiptKey, one.transactionType) == (receipt_ref, "CANCEL") and one.issueStatus != "FAILED"
+            ]
+            day += timedelta(days=1)
+        return tuple(found)
+
+    async def _receipts_of(self, day: str) -> list[ReceiptBody] | Undetermined:
+        found: list[ReceiptBody] = []
+        page = {"requestDate": day, "limit": "100"}
+        for _ in range(_MOST_PAGES):
+            response = await self._http.ask("/v1/cash-receipts", page)
+            if isinstance(response, Undetermined):
+                return response
+            if response.status_code != httpx.codes.OK:
+                code = error_code(response)
+                return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
+            try:
+                told = ReceiptsBody.model_validate_json(response.content)
+            except ValidationError:
+                return Undetermined("unreadable_answer")
+            found += told.data
+            if not told.hasNext:
+                return found
+            page = {**page, "cursor": str(told.lastCursor)}
+        return Undetermined("too_many_pages")
 
     def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
         return webhooks.parse(raw, headers, peer, self._peers)

@@ -52,6 +52,23 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
+class ReceiptBody(BaseModel):
+    """One issue or cancel of a cash receipt."""
+
+    receiptKey: str  # noqa: N815
+    transactionType: str  # noqa: N815
+    issueStatus: str  # noqa: N815
+    amount: Annotated[int, Field(strict=True, ge=0)]
+
+
+class ReceiptsBody(BaseModel):
+    """A page of a day's issues and cancels."""
+
+    hasNext: bool  # noqa: N815
+    lastCursor: int  # noqa: N815
+    data: tuple[ReceiptBody, ...]
+
+
 class ErrorBody(Body):
     code: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_]{1,100}$")]
 

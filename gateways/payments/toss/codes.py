@@ -19,6 +19,7 @@ from gateways.payments.port import (
     NeedsAccount,
     NewKey,
     Outcome,
+    ReceiptOutcome,
     Rejected,
     Retry,
     Unknown,
@@ -106,6 +107,14 @@ CHARGE_MEANINGS: Mapping[str, Callable[[str], ChargeOutcome]] = {
 """As MEANINGS, for a charge of a billing key."""
 
 
+RECEIPT_MEANINGS: Mapping[str, Callable[[str], ReceiptOutcome]] = {
+    **_OF_ANY_CALL,
+    # No such receipt, or more than is left of it.
+    "INVALID_REQUEST": Rejected,
+}
+"""As MEANINGS, for the cancel of a cash receipt. Its codes are not published beyond these."""
+
+
 def classify(code: str | None, status: int) -> Outcome:
     """What an error answer means for a refund. `code` None: it carried none of Toss's codes."""
     meaning = None if code is None else MEANINGS.get(code)
@@ -115,6 +124,12 @@ def classify(code: str | None, status: int) -> Outcome:
 def classify_charge(code: str | None, status: int) -> ChargeOutcome:
     """As `classify`, for a charge."""
     meaning = None if code is None else CHARGE_MEANINGS.get(code)
+    return _unlisted(code, status) if code is None or meaning is None else meaning(code)
+
+
+def classify_receipt(code: str | None, status: int) -> ReceiptOutcome:
+    """As `classify`, for the cancel of a cash receipt."""
+    meaning = None if code is None else RECEIPT_MEANINGS.get(code)
     return _unlisted(code, status) if code is None or meaning is None else meaning(code)
 
 

@@ -12,12 +12,21 @@ from gateways.payments.port import (
     NeedsAccount,
     NewKey,
     Outcome,
+    ReceiptOutcome,
     Rejected,
     Retry,
     Unknown,
 )
 from gateways.payments.toss.adapter import error_code
-from gateways.payments.toss.codes import CHARGE_MEANINGS, MEANINGS, PAUSE, classify, classify_charge
+from gateways.payments.toss.codes import (
+    CHARGE_MEANINGS,
+    MEANINGS,
+    PAUSE,
+    RECEIPT_MEANINGS,
+    classify,
+    classify_charge,
+    classify_receipt,
+)
 from sandbox.providers.toss.codes import CODES
 
 
@@ -138,3 +147,17 @@ def test_every_code_that_the_stand_in_answers_is_known() -> None:
 )
 def test_an_answer_without_tosss_code_has_none(body: bytes, code: str | None) -> None:
     assert error_code(httpx.Response(400, content=body)) == code
+
+
+RECEIPTS: list[tuple[str, int, ReceiptOutcome]] = [*BOTH, ("INVALID_REQUEST", 400, Rejected("INVALID_REQUEST"))]
+
+
+@pytest.mark.parametrize(("code", "status", "outcome"), RECEIPTS, ids=lambda value: str(value))
+def test_what_a_code_means_for_a_cash_receipt(code: str, status: int, outcome: ReceiptOutcome) -> None:
+    assert classify_receipt(code, status) == outcome
+
+
+def test_every_row_of_receipts_is_told_and_no_other_means_anything() -> None:
+    assert set(RECEIPT_MEANINGS) == {code for code, _, _ in RECEIPTS}
+    assert classify_receipt("BRAND_NEW", 400) == perhaps("BRAND_NEW")
+    assert classify_receipt(None, 429) == NewKey("too_many_requests", PAUSE)
