@@ -39,14 +39,23 @@ class StandIn:
             await self._call("PUT", f"/payments/{payment}", {"amount": amount, "method": method})
 
     async def suffer(
-        self, kind: str, payment: str | None, *, times: int = 1, delay_ms: int | None = None, reading: bool = False
+        self,
+        kind: str,
+        payment: str | None,
+        *,
+        times: int = 1,
+        delay_ms: int | None = None,
+        reading: bool = False,
+        code: str | None = None,
     ) -> None:
-        """What the next calls on a payment suffer; None: on any."""
+        """What the next calls on a payment suffer; None: on any. `code`: the gateway's own, of a refusal."""
         body = {"kind": kind, "times": times, "pgTid" if self._ours else "target": payment}
         if delay_ms is not None:
             body["delayMs"] = delay_ms
         if reading:
             body["on"] = "read"
+        if code is not None:
+            body["code"] = code
         await self._call("POST", "/faults", body)
 
     async def still_to_suffer(self) -> set[tuple[str | None, str]]:

@@ -13,11 +13,13 @@ MARKS = {
     None: "C",
     StuckReason.PSP_DOWN: "d",
     StuckReason.PSP_DECLINED: "r",
+    StuckReason.PSP_MISCONFIGURED: "m",
 }
 
 LEGEND = """\
 C completed, U undone and no money moved. Parked first, and completed after an operator's answer: d because the gateway
-was away or did not tell (PSP_DOWN), r because it refused (PSP_DECLINED). X wrong, · not played.
+was away or did not tell (PSP_DOWN), r because it refused (PSP_DECLINED), m because it found our request or account
+wrong (PSP_MISCONFIGURED). X wrong, · not played.
 Four letters a column: worker not killed, killed before the call, during, after."""
 
 
