@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -126,3 +127,24 @@ async def test_words_that_nobody_knows_park_the_claim_until_they_are_over(house:
         assert [one.amount for one in await stand.refunds(number)] == [10_000]
 
     await asyncio.gather(*(at(gateway) for gateway in sorted(PROVIDERS)))
+
+
+async def test_a_payment_at_a_gateway_that_is_not_configured_waits_until_it_is(house: House) -> None:
+    """Nothing is lost: once a worker has the account, a retry refunds."""
+    order_no = await house.feed(order(line(1, 10_000, 2), payments=[paid("1", 20_000, "newcomer")]), email=None)
+    await StandIn(house.gateway, "toss").pay(f"{order_no}-1", 20_000)
+    apart = house.settings.model_copy(update={"task_queue": f"{house.settings.task_queue}-apart"})
+    at_toss = apart.effective_merchants["toss"]
+    before, after = replace(house, settings=apart), replace(
+        house, settings=apart.model_copy(update={"merchants": {"newcomer": at_toss}})
+    )  # fmt: skip
+    asked = before.asked(order_no, {1: 1})
+    async with working(before):
+        await before.cancel(asked)
+        parking = await parked(before, asked)
+        assert parking["cause"] == "PSP_MISCONFIGURED"
+    async with working(after):
+        await after.resolve(asked.workflow_id, parking["parking_no"], "retry")
+        assert (await after.outcome(asked.workflow_id))["status"] == "COMPLETED"
+    there = await StandIn(house.gateway, "toss").refunds(f"{order_no}-1")
+    assert [(one.amount, one.reference) for one in there] == [(10_000, f"{asked.claim_no}-1")]
