@@ -378,7 +378,7 @@ async def _sold(on: Recording, goods_no: str, *, new: int) -> str:
 # --- what gateways tell ---------------------------------------------------------------------------------------------
 
 
-async def followed(on: Recording, name: str) -> str:
+async def hint_followed(on: Recording, name: str) -> str:
     """A pending refund was told of, and nothing more for a minute."""
     asked = await on.open(name, mixed(), {1: 2})
     await on.house.fault("pending", payment=f"{asked.order_no}-1")
@@ -441,7 +441,7 @@ OUTCOMES: Mapping[Scenario, str | None] = {
     option_changed: "COMPLETED",
     option_refused: "REFUSED",
     option_rejected_after_reserving: "REJECTED",
-    followed: None,
+    hint_followed: None,
     swept: None,
     swept_for_charges: None,
     swept_for_deliveries: None,
