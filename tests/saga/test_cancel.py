@@ -13,6 +13,7 @@ from tests.support.orders import basket_coupon, group, line, order, payment
 
 
 async def test_whole_cancel_gives_everything_back(house: House) -> None:
+    """P36: a cancel that refunds nothing until somebody remembers. Here the one call does all of it."""
     made = order(
         line(1, 10_000, 2),
         groups=[group(paid=2_500, fee=2_500)],
