@@ -36,7 +36,7 @@ from activities.receipts import ReceiptActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.refunds import RefundActivities
 from activities.settlement import SettlementActivities
-from domain.claims import Channel, ClaimKind
+from domain.claims import Channel, ClaimKind, NoticeEvent
 from domain.notices import text_name
 from domain.policy import Policy
 from gateways.events.sender import EventSender
@@ -277,7 +277,7 @@ def unnamed_texts(settings: Settings, policy: Policy) -> list[str]:
     alimtalk = settings.effective_alimtalk
     if alimtalk is None or isinstance(alimtalk, SandboxAlimTalk):
         return []
-    told = [event for event, channels in policy.notices.items() if Channel.ALIMTALK in channels]
+    told = [event for event in NoticeEvent if Channel.ALIMTALK in policy.told_by(event)]
     names = {f"{text_name(event, kind)}_{language}" for event in told for kind in ClaimKind for language in LANGUAGES}
     return sorted(names - alimtalk.templates.keys())
 

@@ -10,6 +10,7 @@ from cli.audit import audit
 from cli.demo.command import demo
 from cli.feed import feed
 from cli.findings import findings
+from cli.notices import notices
 from cli.output import ERR
 from cli.payouts import payouts
 from cli.policy import policy
@@ -51,6 +52,7 @@ app.command()(worker)
 app.command()(api)
 app.command()(setup)
 app.command()(policy)
+app.command()(notices)
 app.command()(token)
 app.command()(feed)
 app.command()(show)

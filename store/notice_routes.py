@@ -224,7 +224,8 @@ async def to_look_at(
     if not carriers:
         return []
     routes, now = notice_routes.c, func.clock_timestamp()
-    due = func.coalesce(routes.looked_at, routes.at) < now - func.greatest(literal(after), (now - routes.at) / 4)
+    age = func.extract("epoch", now - routes.at)
+    not_looked_at = func.extract("epoch", now - func.coalesce(routes.looked_at, routes.at))
     found = (
         select(
             routes.notice_id,
@@ -242,7 +243,7 @@ async def to_look_at(
             routes.sent_by == SentBy.OURS,
             tuple_(routes.route, routes.provider).in_(list(carriers)),
             routes.at > now - literal(_LOOKED_AFTER_FOR),
-            due,
+            not_looked_at > func.greatest(after.total_seconds(), age / 4),
         )
         .order_by(func.coalesce(routes.looked_at, routes.at))
         .limit(limit)
@@ -271,7 +272,7 @@ async def late_texts(conn: AsyncConnection, provider: str, pause: timedelta, lim
                 and_(routes.state == RouteState.WAITING, routes.tries == 0),
                 and_(
                     routes.state.in_((RouteState.WAITING, *_MAY_HAVE_LEFT)),
-                    routes.at < func.clock_timestamp() - literal(pause) * routes.tries,
+                    func.extract("epoch", func.clock_timestamp() - routes.at) > pause.total_seconds() * routes.tries,
                 ),
             ),
         )
