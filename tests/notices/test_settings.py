@@ -71,7 +71,8 @@ def test_a_fallback_that_nobody_or_both_could_send_is_refused(
     assert KEPT not in str(refused.value)
 
 
-def test_production_tells_nobody_by_alimtalk_unless_it_is_set() -> None:
+def test_production_tells_nobody_by_alimtalk_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLAIMS_ALIMTALK", raising=False)
     production = Settings(
         environment="production",
         jwt_secret=SecretStr("another-secret-of-the-shop"),
