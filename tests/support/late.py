@@ -13,7 +13,7 @@ from activities.reopening import refund_failed_later
 from gateways.notices.texts import NoticeTexts
 from store.fence import enter
 from tests.support.house import House
-from workflows.following import FollowPaymentWorkflow
+from workflows.following import Followed, FollowPaymentWorkflow
 
 
 async def fails_at_gateway(house: House, claim_no: str, payment_no: str = "1") -> tuple[str, str]:
@@ -37,7 +37,9 @@ async def fails_late(house: House, claim_no: str, payment_no: str = "1") -> None
         assert await refund_failed_later(conn, planner, head, leg_id, refund_ref)
 
 
-async def followed(house: House, claim_no: str, payment_no: str = "1") -> WorkflowHandle[FollowPaymentWorkflow, None]:
+async def followed(
+    house: House, claim_no: str, payment_no: str = "1"
+) -> WorkflowHandle[FollowPaymentWorkflow, Followed]:
     """Somebody looks after the payment, as when its gateway told something of it."""
     [payment] = await house.rows(
         "SELECT gateway, gateway_ref AS payment_ref FROM refund_legs WHERE claim_no = :no AND payment_no = :of",
@@ -52,7 +54,7 @@ async def followed(house: House, claim_no: str, payment_no: str = "1") -> Workfl
     )
 
 
-async def has_signalled(handle: WorkflowHandle[FollowPaymentWorkflow, None]) -> bool:
+async def has_signalled(handle: WorkflowHandle[FollowPaymentWorkflow, Followed]) -> bool:
     """Whether it has told a claim's run to look again."""
     signalled = EventType.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED
     return any(event.event_type == signalled for event in (await handle.fetch_history()).events)
