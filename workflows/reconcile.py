@@ -38,18 +38,24 @@ class DayRun(Message):
     limited: bool = False
 
 
+class Reconciled(Message):
+    """How many days of merchants were compared, perhaps not to their end."""
+
+    days: int
+
+
 @workflow.defn
 class ReconcileWorkflow:
     @workflow.run
-    async def run(self, asked: Reconcile) -> int:
-        """How many days of merchants were compared, by children of its own; merchants side by side."""
+    async def run(self, asked: Reconcile) -> Reconciled:
+        """Compare each day by a child of its own, merchants side by side."""
         due = await workflow.execute_activity_method(
             ReconciliationActivities.days_to_reconcile, asked, summary="which days?", **budgets.RECORD
         )
         days = sorted(due.days, key=lambda one: (one.gateway, one.day))
         by_merchant = [list(own) for _, own in groupby(days, key=lambda one: one.gateway)]
         ended = await asyncio.gather(*(self._merchant(own, due.pace) for own in by_merchant))
-        return sum(ended)
+        return Reconciled(days=sum(ended))
 
     async def _merchant(self, days: list[MerchantDay], pace: Pace) -> int:
         ended = 0
@@ -72,7 +78,7 @@ class ReconcileWorkflow:
 @workflow.defn
 class ReconcileDayWorkflow:
     @workflow.run
-    async def run(self, run: DayRun) -> None:
+    async def run(self, run: DayRun) -> EndDay:
         """Compare a merchant's day in batches; claims that this reopens are carried on at once."""
         if run.position is None:
             await workflow.execute_activity_method(
@@ -93,18 +99,16 @@ class ReconcileDayWorkflow:
                 await carry_on(claim)
             if run.position is not None and workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(run)
-        await workflow.execute_activity_method(
-            ReconciliationActivities.end_day,
-            EndDay(
-                **run.day.model_dump(),
-                compared=run.compared,
-                unread=run.unread,
-                differing=run.differing,
-                limited=run.limited,
-                code=code,
-            ),
-            **budgets.RECORD,
+        ended = EndDay(
+            **run.day.model_dump(),
+            compared=run.compared,
+            unread=run.unread,
+            differing=run.differing,
+            limited=run.limited,
+            code=code,
         )
+        await workflow.execute_activity_method(ReconciliationActivities.end_day, ended, **budgets.RECORD)
+        return ended
 
     async def _batch(self, run: DayRun, position: Position) -> Batch:
         return await workflow.execute_activity_method(

@@ -17,9 +17,10 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from temporalio.client import Client
 from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
@@ -30,11 +31,12 @@ from domain.orders import Item, LineStatus, Means, Order, SaleMethod, SaleStatus
 from domain.refusals import Refusal
 from store.feed_shop import put_item
 from store.line_moves import move_line
+from tests.support import late
 from tests.support.broken import broken
 from tests.support.extra import EXTRA, asked_with_extra, cheap_piece, give
 from tests.support.holding import Holder, When, holding
 from tests.support.house import House, open_house, working
-from tests.support.late import fails_at_gateway, fails_late, followed
+from tests.support.late import fails_at_gateway, fails_late
 from tests.support.orders import basket_coupon, group, line, order, payment
 from tests.support.postgres import running_databases
 from tests.support.sandbox import SandboxProcess
@@ -42,7 +44,8 @@ from tests.support.temporal import running_dev_server
 from workflows import budgets
 from workflows.cancel_order import CancelOrderWorkflow
 from workflows.following import begin_following
-from workflows.messages import AskedPayment, CancelOrder, GatewayTold
+from workflows.messages import AskedPayment, CancelOrder, GatewayTold, Reconcile
+from workflows.reconcile import ReconcileWorkflow
 from workflows.sweep import SweepWorkflow
 
 FOLDER = Path(__file__).parents[1] / "histories"
@@ -229,7 +232,7 @@ async def reopened_then_resolved(on: Recording, name: str) -> str:
     asked = await on.open(name, mixed(), {1: 2})
     await on.cancel(asked)
     await fails_at_gateway(on.house, asked.claim_no)
-    await followed(on.house, asked.claim_no)
+    await late.followed(on.house, asked.claim_no)
     parking = await on.house.parking(asked.claim_no)
     await on.house.resolve(asked.workflow_id, parking["parking_no"], "retry")
     await on.house.outcome(asked.workflow_id)
@@ -259,7 +262,7 @@ async def reopened_when_told(on: Recording, name: str) -> str:
     await on.house.cancel(asked)
     await on.house.eventually(lambda: _has_status(on.house, asked.claim_no, "REFUND_PENDING"))
     await fails_at_gateway(on.house, asked.claim_no)
-    await followed(on.house, asked.claim_no)
+    await late.followed(on.house, asked.claim_no)
     parking = await on.house.parking(asked.claim_no)
     await on.house.resolve(asked.workflow_id, parking["parking_no"], "settle", "bank transfer 4711")
     [refund] = await on.house.refunds(asked.order_no, "2")
@@ -411,6 +414,32 @@ async def swept_for_deliveries(on: Recording, name: str) -> str:
     return name
 
 
+async def reconciled(on: Recording, name: str) -> str:
+    """One merchant's day, by a child."""
+    await _reconcile(on, name)
+    return name
+
+
+async def reconciled_day(on: Recording, name: str) -> str:
+    """A day on which a refund that had succeeded is found to have failed: its claim is carried on."""
+    asked = await on.open(name, mixed(), {1: 2})
+    await on.cancel(asked)
+    await fails_at_gateway(on.house, asked.claim_no)
+    return f"reconcile-sandbox-{await _reconcile(on, name)}"
+
+
+async def _reconcile(on: Recording, name: str) -> date:
+    """Compare the day on which everything happened."""
+    today = datetime.now(ZoneInfo(on.house.settings.timezone)).date()
+    await on.house.temporal.execute_workflow(
+        ReconcileWorkflow.run,
+        Reconcile(gateway="sandbox", day=today),
+        id=name,
+        task_queue=on.house.settings.task_queue,
+    )
+    return today
+
+
 Scenario = Callable[[Recording, str], Awaitable[str]]
 
 OUTCOMES: Mapping[Scenario, str | None] = {
@@ -442,6 +471,8 @@ OUTCOMES: Mapping[Scenario, str | None] = {
     option_refused: "REFUSED",
     option_rejected_after_reserving: "REJECTED",
     hint_followed: None,
+    reconciled: None,
+    reconciled_day: None,
     swept: None,
     swept_for_charges: None,
     swept_for_deliveries: None,
