@@ -25,7 +25,7 @@ from workflows.messages import CancelOrder, ChangeOption, ClaimOutcome
 
 KEPT = sorted(FOLDER.glob("*.json"))
 
-NO_CLAIM = ("swept", "hint_followed")
+NO_CLAIM = ("swept", "hint_followed", "reconciled")
 """How histories begin that are of no claim."""
 
 
