@@ -56,6 +56,9 @@ async def run(gateway: str | None, fault: str | None, kill: str | None) -> tuple
                 results += (played := await play(ground, together))
                 kinds = Counter("killed" if one.cell.kill is not Kill.NEVER else "alive" for one in played)
                 wrong = sum(bool(one.wrong) for one in played)
+                for one in played:
+                    if one.wrong:
+                        say(f"{one.cell.name}: {'; '.join(one.wrong)}")
                 say(f"{time.monotonic() - began:6.1f} s  {dict(kinds)}, {len(results)} of {len(chosen)}, {wrong} wrong")
             chosen_pairs = [pair for pair in paired(gateway) if fault in (None, pair[1])]
             for guarded in (False, True):

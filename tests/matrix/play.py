@@ -89,9 +89,7 @@ async def play(ground: Ground, cells: Sequence[Cell], pace: Pace | None = None) 
     if killed:
         claims += await _begin(ground, killed)
         await _kill(ground, claims, down)
-    else:
-        await _take_down(ground, down)
-    claims += await _begin(ground, alive)
+    claims += await _begin(ground, alive, down if not killed else ())
     await _until(ground, claims, "is at rest", helped=False)
     await ground.mend()
     await _until(ground, claims, "has ended", helped=True)
@@ -119,20 +117,28 @@ async def _take_down(ground: Ground, gateways: Sequence[str]) -> None:
 # --- beginning ------------------------------------------------------------------------------------------------------
 
 
-async def _begin(ground: Ground, cells: Sequence[Cell]) -> list[Claim]:
-    """A claim for each cell. Those that can't stand for long at their place come last."""
+async def _begin(ground: Ground, cells: Sequence[Cell], down: Sequence[str] = ()) -> list[Claim]:
+    """A claim for each cell. Those that can't stand for long at their place come last.
+
+    The gateways that are `down` go away once everything was bought.
+    """
     few = asyncio.Semaphore(STARTING)
 
-    async def begin(cell: Cell) -> Claim:
+    async def lay(cell: Cell) -> str:
         async with few:
-            return await _begin_one(ground, cell)
+            return await _lay(ground, cell)
 
+    async def begin(cell: Cell, order_no: str) -> Claim:
+        async with few:
+            return await _begin_one(ground, cell, order_no)
+
+    laid = list(zip(cells, await asyncio.gather(*(lay(cell) for cell in cells)), strict=True))
+    await _take_down(ground, down)
     begun: list[Claim] = []
     for brief in (False, True):
-        these = [cell for cell in cells if _brief(cell) is brief]
-        claims = await asyncio.gather(*(begin(cell) for cell in these))
-        if any(cell.kill is not Kill.NEVER for cell in these):
-            await _stand(ground, claims)
+        these = [(cell, order_no) for cell, order_no in laid if _brief(cell) is brief]
+        claims = await asyncio.gather(*(begin(cell, order_no) for cell, order_no in these))
+        await _stand(ground, [claim for claim in claims if claim.cell.kill is not Kill.NEVER])
         begun += claims
     return begun
 
@@ -142,14 +148,18 @@ def _brief(cell: Cell) -> bool:
     return cell.kill is Kill.DURING and any(fault.kind == "late" for fault in cell.row.faults)
 
 
-async def _begin_one(ground: Ground, cell: Cell) -> Claim:
-    order_no = await ground.house.feed(order_of(cell), email=None)
-    stand = ground.stands[cell.gateway]
+async def _lay(ground: Ground, cell: Cell) -> str:
+    """Feed the cell's order, and have its payments made; its number."""
+    made = order_of(cell)
+    order_no = await ground.house.feed(made, email=None)
+    for one in made.payments:
+        await ground.stands[str(one.gateway)].pay(f"{order_no}-{one.payment_no}", one.amount)
+    return order_no
+
+
+async def _begin_one(ground: Ground, cell: Cell, order_no: str) -> Claim:
     numbers = {Shape.TWO: ("1", "2"), Shape.MIXED: ("2",)}.get(cell.shape, ("1",))
     payments = tuple(f"{order_no}-{number}" for number in numbers)
-    other = ground.stands[_other(cell.gateway)]
-    for one in order_of(cell).payments:
-        await (stand if one.gateway == cell.gateway else other).pay(f"{order_no}-{one.payment_no}", one.amount)
     for number in payments:
         for fault in cell.row.faults:
             # Reads are made before anything is sent too, when there are two legs: they suffer from the kill on.
