@@ -282,3 +282,23 @@ def test_p41_a_split_tender_is_refunded_to_the_wrong_instrument() -> None:
         assert story.cancel({1: 1}).legs == quoted.legs
         story.cancel({1: 1})
         assert left_on(story) == [0, 0]
+
+
+# --- P37: what counts as unpaid --------------------------------------------------------------------------------------
+
+
+def test_p37_a_refunded_order_is_cancelled_as_unpaid() -> None:
+    """An order is unpaid while money is awaited, whatever went back of it; and a cancel goes by paid less refunded."""
+    story = Story.of(order(line(1, 10_000, 3)))
+    story.return_outside({"1": 30_000})
+    assert cancelled(story, {1: 1}) == [0]
+    assert [row.rule for row in story.standing_costs()[0].rows] == [Rule.UNITS, Rule.RETURNED_OUTSIDE]
+    partly = Story.of(order(line(1, 10_000, 3)))
+    partly.return_outside({"1": 12_000})
+    assert cancelled(partly, {1: 1}, {1: 1}, {1: 1}) == [10_000, 8_000, 0]
+    assert not any(row.rule is Rule.WAITING_PAYMENT for costs in partly.standing_costs() for row in costs.rows)
+    awaiting = [payment("1", 4_000), payment("2", 6_000, Means.VIRTUAL_ACCOUNT, status=PaymentStatus.WAITING)]
+    unpaid = Story.of(order(line(1, 10_000), payments=awaiting))
+    unpaid.return_outside({"1": 4_000})
+    costs = unpaid.cancel({1: 1})
+    assert (costs.refund, costs.closed) == (0, ("2",))

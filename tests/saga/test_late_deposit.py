@@ -9,22 +9,15 @@ from typing import Any
 import pytest
 
 from activities.claims import OpenCancel
+from activities.reconciliation import AskedPayment
 from domain.orders import LineStatus, Means, PaymentStatus
 from store import private
-from store.fence import enter
-from store.late_money import book_late_capture
 from store.private import BANK_PART, HOLDER_PART, NUMBER_PART, Vault
 from tests.support.house import House
-from tests.support.late import carry_on_with, carrying_on
 from tests.support.orders import line, order, payment
+from workflows.following import begin_following
 
 AMOUNT, MILEAGE = 9_000, 1_000
-
-
-@pytest.fixture(scope="module")
-async def worked_house(idle_house: House) -> AsyncIterator[House]:
-    async with carrying_on(idle_house):
-        yield idle_house
 
 
 async def control(house: House, method: str, path: str, body: object = None) -> Mapping[str, Any]:
@@ -94,11 +87,11 @@ async def test_p34_a_deposit_that_comes_after_the_cancel_was_completed_goes_back
     assert "payment.closed_at_gateway" in await events(house, asked.claim_no)
     assert (await control(house, "GET", f"/payments/{asked.order_no}-1"))["state"] == "closed"
     await control(house, "POST", f"/payments/{asked.order_no}-1/deposit")
-    async with house.engine.begin() as conn:
-        head = await enter(conn, asked.claim_no, None)
-        assert head is not None
-        assert await book_late_capture(conn, head, "1", AMOUNT) == f"{asked.claim_no}-2"
-    assert await carry_on_with(house, asked.claim_no)
+    await begin_following(
+        house.temporal,
+        house.settings.task_queue,
+        AskedPayment(gateway="toss", payment_ref=f"{asked.order_no}-1"),
+    )
     await refunded(house, asked)
     assert {"payment.captured_late", "claim.reopened"} <= set(await events(house, asked.claim_no))
     told = await house.rows(

@@ -27,7 +27,7 @@ from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.claims import OpenCancel
-from domain.orders import Item, LineStatus, Means, Order, SaleMethod, SaleStatus
+from domain.orders import Item, LineStatus, Means, Order, PaymentStatus, SaleMethod, SaleStatus
 from domain.refusals import Refusal
 from store.feed_shop import put_item
 from store.line_moves import move_line
@@ -93,6 +93,18 @@ async def completed(on: Recording, name: str) -> str:
 
 async def completed_without_a_gateway(on: Recording, name: str) -> str:
     made = order(line(1, 10_000, 2), payments=[payment("1", 20_000, Means.MILEAGE)])
+    return await on.cancel(await on.open(name, made, {1: 1}))
+
+
+async def completed_unpaid(on: Recording, name: str) -> str:
+    """The deposit that was awaited is not to be made any more, and its gateway is asked to take none."""
+    made = order(
+        line(1, 10_000, status=LineStatus.AWAITING_DEPOSIT),
+        payments=[
+            payment("1", 9_000, Means.VIRTUAL_ACCOUNT, status=PaymentStatus.WAITING),
+            payment("2", 1_000, Means.MILEAGE),
+        ],
+    )
     return await on.cancel(await on.open(name, made, {1: 1}))
 
 
@@ -445,6 +457,7 @@ Scenario = Callable[[Recording, str], Awaitable[str]]
 OUTCOMES: Mapping[Scenario, str | None] = {
     completed: "COMPLETED",
     completed_without_a_gateway: "COMPLETED",
+    completed_unpaid: "COMPLETED",
     completed_with_two_payments: "COMPLETED",
     looked_up: "COMPLETED",
     pending_then_settled: "COMPLETED",
