@@ -47,6 +47,7 @@ from gateways.payments.port import (
 from gateways.payments.toss import webhooks
 from gateways.payments.toss.banks import receive_account
 from gateways.payments.toss.bodies import (
+    CLOSING,
     ENDED_UNPAID,
     GAVE_BACK,
     PAID,
@@ -197,7 +198,7 @@ class TossGateway:
         path = f"/v1/payments/{_in_path(payment_ref)}"
         if (before := _closed(await self._read(path), payment_ref)) is not None:
             return before
-        response = await self._http.send(f"{path}/cancel", {"cancelReason": key}, {"Idempotency-Key": key})
+        response = await self._http.send(f"{path}/cancel", {"cancelReason": CLOSING}, {"Idempotency-Key": key})
         if not isinstance(response, httpx.Response):
             return StillOpen(response.code, again=True)
         after = _closed(await self._read(path), payment_ref)

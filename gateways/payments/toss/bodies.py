@@ -18,6 +18,9 @@ from gateways.payments.port import PaymentSnapshot, RefundRecord, RefundStatus
 REFERENCE = re.compile(r"[A-Za-z0-9._=-]{1,64}")
 """What a reference of ours looks like. A reason that a person typed in Toss's console may name another person."""
 
+CLOSING = "입금 전 취소"
+"""The reason of a cancel that closes an account without its deposit: it moves nothing, also if money comes later."""
+
 _Number = int | Annotated[float, Field(allow_inf_nan=False)]
 
 PAID = frozenset({"DONE", "CANCELED", "PARTIAL_CANCELED"})
@@ -111,7 +114,7 @@ class PaymentBody(Body):
         balance = minor(self.balanceAmount, self.currency) if paid else 0
         if self._closed_unpaid:
             return PaymentSnapshot(balance, (), captured=0)
-        refunds = tuple(self._record(cancel) for cancel in self.cancels or ())
+        refunds = tuple(self._record(cancel) for cancel in self.cancels or () if cancel.cancelReason != CLOSING)
         return PaymentSnapshot(balance, refunds, captured=self.amount if paid else 0)
 
     @property
