@@ -48,6 +48,18 @@ async def test_whole_cancel_gives_everything_back(house: House) -> None:
     ]
 
 
+async def test_a_mail_that_can_not_be_sent_holds_nothing_up(house: House) -> None:
+    """P43: a mail failure blocks the cancel. Here the money is back, and the claim only says that a notice failed."""
+    order_no = await house.feed(order(line(1, 10_000, 2)), email="no address at all")
+    asked = house.asked(order_no, {1: 1})
+    await house.cancel(asked)
+    assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED_NOTICE_FAILED"
+    assert [one["amount"] for one in await house.refunds(order_no)] == [10_000]
+    told = await house.rows("SELECT channel, state FROM notices WHERE claim_no = :no", no=asked.claim_no)
+    assert {(one["channel"], one["state"]) for one in told if one["state"] == "FAILED"} == {("email", "FAILED")}
+    assert await house.balanced()
+
+
 async def test_refused_refund_is_undone_whole(house: House) -> None:
     order_no = await house.feed(order(line(1, 10_000, 2)))
     stock = await house.stock()
