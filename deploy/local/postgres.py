@@ -62,6 +62,9 @@ class Cluster:
                     unix_socket_permissions="0700",
                     max_connections="200",
                     log_line_prefix="%m [%p] ",
+                    # Its details of a refused row are the row: a customer's telephone, say.
+                    log_error_verbosity="terse",
+                    log_min_error_statement="panic",
                 ),
             ),
             ready=self._answers,
