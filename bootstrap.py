@@ -318,7 +318,13 @@ def activities(
     send_window = timedelta(seconds=settings.gateway_send_window)
     refunds = RefundActivities(database, payment_gateways, vault, send_window=send_window)
     charges = ChargeActivities(database, payment_gateways, vault, send_window=send_window)
-    audit = AuditActivities(database, temporal, refunds, quiet=timedelta(seconds=settings.sweep_quiet))
+    audit = AuditActivities(
+        database,
+        temporal,
+        refunds,
+        quiet=timedelta(seconds=settings.sweep_quiet),
+        keep_private=timedelta(days=settings.keep_private_days),
+    )
     reconciliation = ReconciliationActivities(database, payment_gateways, planner, budgets, timezone=settings.timezone)
     following = FollowingActivities(database, temporal)
     receipts = ReceiptActivities(database, payment_gateways)

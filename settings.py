@@ -319,6 +319,8 @@ class Settings(BaseSettings):
     sweep_every: float = Field(60, gt=0)
     sweep_quiet: float = Field(600, gt=0)
     """A claim that is not final, parked or pending and has not moved for this long is listed as stuck."""
+    keep_private_days: float = Field(90, ge=1)
+    """Refund accounts, payment tokens and free texts are erased this long after their claim has ended."""
 
     # --- comparing with the gateways --------------------------------------------------------------------------------
     reconcile: bool = True

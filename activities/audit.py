@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.errors import database_errors
 from activities.refunds import HEARTBEAT, RefundActivities
 from activities.undisturbed import beating
-from store import conservation, findings, refunds
+from store import conservation, findings, private, refunds
 from store.database import Engine, each_alone
 from store.findings import Finding, FindingKind, OpenClaim
 
@@ -29,13 +29,22 @@ _DIFFERENCES_AT_ONCE = 1000
 
 
 class AuditActivities:
-    """`quiet`: how long a claim may stand still unseen."""
+    """`quiet`: how long a claim may stand still unseen. `keep_private`: how long its private parts are kept."""
 
-    def __init__(self, engine: Engine, temporal: Client, refunds: RefundActivities, *, quiet: timedelta) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        temporal: Client,
+        refunds: RefundActivities,
+        *,
+        quiet: timedelta,
+        keep_private: timedelta = timedelta(days=90),
+    ) -> None:
         self._engine = engine
         self._temporal = temporal
         self._refunds = refunds
         self._quiet = quiet
+        self._keep_private = keep_private
 
     @activity.defn
     async def find_claims_without_workflow(self) -> int:
@@ -99,6 +108,13 @@ class AuditActivities:
             with database_errors():
                 async with self._engine.begin() as conn:
                     return await findings.report(conn, FindingKind.LATE_REFUND, [], complete=False)
+
+    @activity.defn
+    async def erase_private_parts(self) -> int:
+        """Erase refund accounts, tokens and free texts that nobody needs any more; answers how many."""
+        with database_errors():
+            async with beating(HEARTBEAT), self._engine.begin() as conn:
+                return await private.erase_unneeded(conn, self._keep_private)
 
     @activity.defn
     async def find_unbalanced_orders(self) -> int:

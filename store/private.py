@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import select
+from sqlalchemy import Interval, Text, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -78,6 +79,54 @@ async def opened(conn: AsyncConnection, private_id: int | None, vault: Vault) ->
     """
     sealed = None if private_id is None else await find(conn, private_id)
     return {} if sealed is None else vault.open(sealed)
+
+
+ERASED = "private.erased"
+"""The event of a claim whose private parts were erased."""
+
+
+async def erase_unneeded(conn: AsyncConnection, keep_for: timedelta, *, limit: int = 500) -> int:
+    """Erase private parts that nobody needs any more, and say so in their claims' timelines; answers how many.
+
+    Needed they are for `keep_for`: after they were brought, and after the end of a claim that has them, for a refund
+    may still fail after it. What of an account may be shown stays.
+    """
+    erased = await conn.execute(_ERASE, {"keep_for": keep_for, "limit": limit, "event": ERASED})
+    return int(erased.scalar_one())
+
+
+_ERASE = text(
+    """
+    WITH using_it AS NOT MATERIALIZED (
+        SELECT private_id, claim_no, order_no, closed_at FROM claims WHERE private_id IS NOT NULL
+        UNION ALL
+        SELECT leg.account_id, claim.claim_no, claim.order_no, claim.closed_at
+        FROM refund_legs AS leg JOIN claims AS claim USING (claim_no) WHERE leg.account_id IS NOT NULL
+        UNION ALL
+        SELECT payout.account_id, claim.claim_no, claim.order_no, claim.closed_at
+        FROM payouts AS payout JOIN claims AS claim USING (claim_no)
+    ),
+    erased AS (
+        UPDATE private_parts SET ciphertext = NULL, erased_at = clock_timestamp()
+        WHERE private_id IN (
+            SELECT part.private_id FROM private_parts AS part
+            WHERE part.ciphertext IS NOT NULL AND part.created_at < now() - :keep_for
+              AND NOT EXISTS (
+                  SELECT FROM using_it
+                  WHERE using_it.private_id = part.private_id
+                    AND (using_it.closed_at IS NULL OR using_it.closed_at > now() - :keep_for))
+            ORDER BY part.created_at LIMIT :limit
+            FOR UPDATE SKIP LOCKED)
+        RETURNING private_id
+    ),
+    told AS (
+        INSERT INTO claim_events (claim_no, order_no, actor, event)
+        SELECT DISTINCT using_it.claim_no, using_it.order_no, 'system', :event
+        FROM erased JOIN using_it USING (private_id)
+    )
+    SELECT count(*) FROM erased
+    """
+).bindparams(bindparam("keep_for", type_=Interval), bindparam("event", type_=Text))
 
 
 async def find(conn: AsyncConnection, private_id: int) -> bytes | None:

@@ -292,6 +292,7 @@ private_parts = Table(
     _at("erased_at", nullable=True),
     CheckConstraint("(ciphertext IS NULL) = (erased_at IS NOT NULL)", name="there_or_erased"),
 )
+Index("ix_private_parts_kept", private_parts.c.created_at, postgresql_where=text("ciphertext IS NOT NULL"))
 
 requests = Table(
     "requests",
@@ -371,6 +372,7 @@ Index(
     postgresql_where=text("kind = 'CANCEL' AND NOT decided AND status <> 'REJECTED'"),
 )
 Index("ix_claims_order_no", claims.c.order_no)
+Index("ix_claims_private_id", claims.c.private_id, postgresql_where=text("private_id IS NOT NULL"))
 Index(
     "ix_claims_open",
     claims.c.moved_at,
@@ -527,6 +529,7 @@ refund_legs = Table(
     _one_of("settled_by", SettledBy),
 )
 Index("ix_refund_legs_order_no", refund_legs.c.order_no)
+Index("ix_refund_legs_account_id", refund_legs.c.account_id, postgresql_where=text("account_id IS NOT NULL"))
 Index(
     "uq_refund_legs_one_booking",
     refund_legs.c.gateway,
@@ -600,6 +603,7 @@ payouts = Table(
     _one_of("state", PayoutState),
 )
 Index("ix_payouts_claim_no", payouts.c.claim_no)
+Index("ix_payouts_account_id", payouts.c.account_id)
 Index(
     "uq_payouts_one_untreated_per_leg",
     payouts.c.leg_id,

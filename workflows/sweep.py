@@ -30,6 +30,8 @@ class Sweep(Message):
     """Those that gateways had told us, and that were followed only now."""
     notices: int | None = None
     """How many notices it looked after: no findings."""
+    erased: int | None = None
+    """Private parts that nobody needed any more, and that are gone now."""
 
 
 @workflow.defn
@@ -52,6 +54,9 @@ class SweepWorkflow:
             notices=await self._look(DeliveryActivities.look_after_notices)
             if workflow.patched("notice-deliveries")
             else None,
+            erased=(
+                await self._look(AuditActivities.erase_private_parts) if workflow.patched("erase-private") else None
+            ),
         )
 
     async def _look(self, method: Callable[..., Any]) -> int | None:
