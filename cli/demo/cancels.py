@@ -100,7 +100,7 @@ def _check_quote(scene: Scene, story: CancelStory, quote: Mapping[str, Any]) -> 
 
 async def _print_notice(scene: Scene, order: Mapping[str, Any], claim_no: str) -> None:
     if order["mbrNo"] is None:
-        line(f"A guest has no inbox; told by mail to {order['email']}.")
+        line("A guest has no inbox: it is told by mail.")
         return
     inbox = await scene.staff.get(f"/v1/members/{order['mbrNo']}/inbox")
     notices = [notice for notice in inbox["noticeList"] if notice["claimNo"] == claim_no]
