@@ -326,7 +326,7 @@ def activities(
         keep_private=timedelta(days=settings.keep_private_days),
     )
     reconciliation = ReconciliationActivities(database, payment_gateways, planner, budgets, timezone=settings.timezone)
-    following = FollowingActivities(database, temporal)
+    following = FollowingActivities(database, temporal, keep_hints=timedelta(days=settings.keep_hints_days))
     receipts = ReceiptActivities(database, payment_gateways)
     events = EventActivities(database, event_sender(settings))
     closing = ClosingActivities(database, payment_gateways)

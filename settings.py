@@ -321,6 +321,8 @@ class Settings(BaseSettings):
     """A claim that is not final, parked or pending and has not moved for this long is listed as stuck."""
     keep_private_days: float = Field(90, ge=1)
     """Refund accounts, payment tokens and free texts are erased this long after their claim has ended."""
+    keep_hints_days: float = Field(30, ge=1)
+    """What gateways told unasked is deleted this long after it was followed."""
 
     # --- comparing with the gateways --------------------------------------------------------------------------------
     reconcile: bool = True

@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.errors import database_errors
 from activities.refunds import HEARTBEAT, RefundActivities
 from activities.undisturbed import beating
-from store import conservation, findings, private, refunds
+from store import conservation, findings, private, receipts, refunds
 from store.database import Engine, each_alone
 from store.findings import Finding, FindingKind, OpenClaim
 
@@ -48,11 +48,12 @@ class AuditActivities:
 
     @activity.defn
     async def find_claims_without_workflow(self) -> int:
-        """Claims that are not over, and whose workflow was terminated, forgotten or never started."""
+        """Claims with something left to do, and whose workflow was terminated, forgotten or never started."""
         async with beating(HEARTBEAT):
             with database_errors():
                 async with self._engine.connect() as conn:
                     unfinished = await findings.unfinished_claims(conn, older_than=_STARTED)
+                    unfinished += await receipts.left_over(conn, older_than=_STARTED)
             lost = [claim for claim in unfinished if not await self._alive(claim)]
             return await self._report(FindingKind.NO_WORKFLOW, lost)
 

@@ -61,9 +61,12 @@ async def begin_following(temporal: Client, task_queue: str, payment: AskedPayme
 
 
 class FollowingActivities:
-    def __init__(self, engine: Engine, temporal: Client) -> None:
+    """`keep_hints`: how long a delivery is kept after it was followed."""
+
+    def __init__(self, engine: Engine, temporal: Client, *, keep_hints: timedelta = timedelta(days=30)) -> None:
         self._engine = engine
         self._temporal = temporal
+        self._keep_hints = keep_hints
 
     @activity.defn
     async def who_waits(self, payment: AskedPayment) -> Concerned:
@@ -83,6 +86,13 @@ class FollowingActivities:
             for delivery in left:
                 await self._follow(delivery)
         return len(left)
+
+    @activity.defn
+    async def forget_followed(self) -> int:
+        """Delete what gateways told, and was followed, long ago; answers how many deliveries."""
+        with database_errors():
+            async with beating(HEARTBEAT), self._engine.begin() as conn:
+                return await webhooks.forget(conn, self._keep_hints)
 
     async def _follow(self, delivery: Delivery) -> None:
         with database_errors():

@@ -20,7 +20,7 @@ from api.temporal import Temporal, never_sent
 from domain.claims import Action
 from domain.refusals import Code, Refusal
 from domain.seals import seal
-from store import claims, commands, operator_list, private
+from store import claims, commands, operator_list, private, receipts
 from store.claims import FoundClaim
 from store.commands import CommandRecord
 from store.operator_list import ListedClaim
@@ -128,7 +128,7 @@ async def claim_named(parts: Parts, claim_no: str) -> FoundClaim:
 
 async def is_over(parts: Parts, claim: FoundClaim) -> bool:
     async with parts.database.reading() as conn:
-        return await claims.is_over(conn, claim.claim_no)
+        return await claims.is_over(conn, claim.claim_no) and not await receipts.due(conn, claim.claim_no)
 
 
 async def state_of(parts: Parts, claim: FoundClaim) -> OperatorClaim:

@@ -6,14 +6,16 @@ A row per refund leg, written before the call. Every function that writes runs u
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import Interval, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import ReceiptState
 from store import claims
 from store.fence import ClaimHead
+from store.findings import OpenClaim
+from store.tables import LAST_STEP_OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,30 @@ _DUE = text(
     ORDER BY leg.position
     """
 )
+
+
+async def left_over(conn: AsyncConnection, *, older_than: timedelta) -> list[OpenClaim]:
+    """Claims that are over but for a receipt: it is due, the refund is settled, the customer told. Oldest first."""
+    rows = await conn.execute(_LEFT_OVER, {"older_than": older_than})
+    return [OpenClaim(row.claim_no, row.order_no, row.workflow_id) for row in rows]
+
+
+_LEFT_OVER = text(
+    f"""
+    SELECT claim.claim_no, claim.order_no, claim.workflow_id
+    FROM claims AS claim
+    WHERE claim.closed_at < clock_timestamp() - :older_than
+      AND claim.claim_no IN (
+          SELECT leg.claim_no
+          FROM order_payments AS paid
+          JOIN refund_legs AS leg USING (order_no, payment_no)
+          LEFT JOIN receipt_cancels AS cancel USING (leg_id)
+          WHERE paid.receipt_ref IS NOT NULL AND leg.external AND leg.state = 'SETTLED'
+            AND (cancel.leg_id IS NULL OR cancel.state = 'SENT'))
+      AND NOT EXISTS (SELECT FROM claim_steps WHERE claim_steps.claim_no = claim.claim_no AND {LAST_STEP_OPEN})
+    ORDER BY claim.closed_at
+    """  # noqa: S608 (a constant)
+).bindparams(bindparam("older_than", type_=Interval))
 
 
 async def arm(conn: AsyncConnection, receipt: DueReceipt) -> bool:

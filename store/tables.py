@@ -272,6 +272,12 @@ order_payments = Table(
     _one_of("means", Means),
     _one_of("status", PaymentStatus),
 )
+Index(
+    "ix_order_payments_with_receipt",
+    order_payments.c.order_no,
+    order_payments.c.payment_no,
+    postgresql_where=text("receipt_ref IS NOT NULL"),
+)
 
 Index(
     "ix_order_payments_gateway_ref",
@@ -653,6 +659,11 @@ Index(
     "ix_webhook_deliveries_not_followed",
     webhook_deliveries.c.received_at,
     postgresql_where=text("followed_at IS NULL"),
+)
+Index(
+    "ix_webhook_deliveries_followed",
+    webhook_deliveries.c.followed_at,
+    postgresql_where=text("followed_at IS NOT NULL"),
 )
 
 # --- money in: what a cancel costs beyond its refund ----------------------------------------------------------------

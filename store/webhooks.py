@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from sqlalchemy import Select, and_, exists, func, or_, select, union, update
+from sqlalchemy import Select, and_, delete, exists, func, or_, select, tuple_, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -74,6 +74,22 @@ async def not_followed(conn: AsyncConnection, *, older_than: timedelta, limit: i
         .limit(limit)
     )
     return [Delivery(**row._mapping) for row in rows]
+
+
+async def forget(conn: AsyncConnection, keep_for: timedelta, *, limit: int = 5000) -> int:
+    """Delete deliveries that were followed longer ago than `keep_for`; answers how many.
+
+    One that a gateway repeats after that is a new hint, and costs another read.
+    """
+    old = (
+        select(webhook_deliveries.c.gateway, webhook_deliveries.c.delivery_id)
+        .where(webhook_deliveries.c.followed_at < func.now() - keep_for)
+        .order_by(webhook_deliveries.c.followed_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    named = tuple_(webhook_deliveries.c.gateway, webhook_deliveries.c.delivery_id)
+    return (await conn.execute(delete(webhook_deliveries).where(named.in_(old)))).rowcount
 
 
 async def payments_named(conn: AsyncConnection, delivery: Delivery) -> list[str]:

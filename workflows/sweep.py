@@ -32,6 +32,8 @@ class Sweep(Message):
     """How many notices it looked after: no findings."""
     erased: int | None = None
     """Private parts that nobody needed any more, and that are gone now."""
+    forgotten: int | None = None
+    """What gateways had told, and was followed long ago: gone now too."""
 
 
 @workflow.defn
@@ -56,6 +58,9 @@ class SweepWorkflow:
             else None,
             erased=(
                 await self._look(AuditActivities.erase_private_parts) if workflow.patched("erase-private") else None
+            ),
+            forgotten=(
+                await self._look(FollowingActivities.forget_followed) if workflow.patched("forget-followed") else None
             ),
         )
 

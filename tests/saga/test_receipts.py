@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from api import tokens
+from api.tokens import Role
 from domain.orders import Means
 from gateways.payments.toss.adapter import KOREA
 from tests.sandbox.providers.tills import TossTill
+from tests.support.holding import When, holding
 from tests.support.house import House
 from tests.support.orders import line, order, payment
+from tests.support.served import serving_api
+from workflows.sweep import SweepWorkflow
 
 
 async def paid(house: House) -> tuple[str, str]:
@@ -102,3 +110,45 @@ async def test_a_gateway_without_receipts_leaves_it_to_a_person(house: House) ->
     claim_no = await cancel(house, order_no)
     (found,) = await house.rows("SELECT * FROM findings WHERE claim_no = :no", no=claim_no)
     assert (found["kind"], found["detail"]["code"]) == ("receipt_not_cancelled", "receipts_unsupported")
+
+
+async def test_one_whose_workflow_was_terminated_before_it_is_listed_and_resumed(house: House) -> None:
+    """The claim is over, its customer told, and still an operator sees that something is left, and finishes it."""
+    hurried = replace(house, settings=house.settings.model_copy(update={"graceful_shutdown": 0.1}))
+    order_no, receipt = await paid(house)
+    asked = house.asked(order_no, {1: 1})
+    with ExitStack() as later:
+        async with holding(hurried) as (held, holder):
+            stands = later.enter_context(holder.hold(asked.workflow_id, "cancel_receipts", When.BEFORE))
+            await held.cancel(asked)
+            await asyncio.wait_for(stands.reached.wait(), 20)
+            await held.handle(asked.workflow_id).terminate(reason="test")
+    assert await cancelled(house, receipt) == []
+    assert await house.status(asked.claim_no) == "COMPLETED"
+    async with house.engine.begin() as conn:
+        aged = "UPDATE claims SET closed_at = closed_at - interval '1 minute' WHERE claim_no = :no"
+        await conn.execute(text(aged), {"no": asked.claim_no})
+    assert await listed(house) == [asked.claim_no]
+    async with serving_api(house) as url:
+        secret = house.settings.jwt_secret.get_secret_value()
+        token = tokens.make(secret, Role.OPERATE, "lee", now=datetime.now(UTC), lifetime=timedelta(minutes=5))
+        answer = await house.gateway.post(
+            f"{url}/v1/ops/claims/{asked.claim_no}/resume",
+            json={"reason": "its receipt is left"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        assert answer.status_code == 200, answer.text
+    assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
+    assert await cancelled(house, receipt) == [10_000]
+    told = "SELECT count(*) FROM notices WHERE claim_no = :no AND channel = 'inbox'"
+    assert await house.value(told, no=asked.claim_no) == 1
+    assert await listed(house) == []
+
+
+async def listed(house: House) -> list[str]:
+    """The claims that by the sweeper's open findings nobody carries on."""
+    await house.temporal.execute_workflow(
+        SweepWorkflow.run, id=f"sweep-{uuid.uuid4()}", task_queue=house.settings.task_queue
+    )
+    found = await house.rows("SELECT claim_no FROM findings WHERE kind = 'no_workflow' AND cleared_at IS NULL")
+    return [one["claim_no"] for one in found]

@@ -223,6 +223,28 @@ async def test_what_was_left_is_followed_by_the_sweeper(house: House) -> None:
     assert await house.value("SELECT count(*) FROM webhook_deliveries WHERE followed_at IS NULL") == 0
 
 
+async def test_what_was_followed_long_ago_is_forgotten_by_the_sweeper(house: House) -> None:
+    """What was followed lately stays, however long ago it was told."""
+    kept = (
+        "INSERT INTO webhook_deliveries (gateway, delivery_id, event, received_at, followed_at)"
+        " VALUES ('toss', 'old', 'x', now() - interval '60 days', now() - interval '31 days'),"
+        " ('toss', 'late', 'x', now() - interval '60 days', now() - interval '29 days'),"
+        " ('stripe', 'open', 'x', now() - interval '60 days', NULL)"
+    )
+    async with house.engine.begin() as conn:
+        await conn.execute(text(kept))
+    swept = await house.temporal.execute_workflow(
+        SweepWorkflow.run, id=f"sweep-{uuid.uuid4()}", task_queue=house.settings.task_queue
+    )
+    assert swept.forgotten == 1
+    left = await house.rows(
+        "SELECT delivery_id, followed_at IS NOT NULL AS followed FROM webhook_deliveries"
+        " WHERE delivery_id IN ('old', 'late', 'open')"
+    )
+    # Followed by this very sweep, what was open is young again.
+    assert {(row["delivery_id"], row["followed"]) for row in left} == {("late", True), ("open", True)}
+
+
 async def test_of_a_claim_that_nobody_carries_it_is_no_error(told: House) -> None:
     asked = await asked_of(told)
     await waits(told, asked)

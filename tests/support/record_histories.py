@@ -14,6 +14,7 @@ import asyncio
 import json
 import sys
 import tempfile
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -27,10 +28,16 @@ from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.claims import OpenCancel
+from api.commanding import CHANNEL
+from domain.claims import Action
 from domain.orders import Item, LineStatus, Means, Order, PaymentStatus, SaleMethod, SaleStatus
 from domain.refusals import Refusal
+from domain.seals import seal
+from store import private
 from store.feed_shop import put_item
 from store.line_moves import move_line
+from store.private import BANK_PART, HOLDER_PART, NUMBER_PART, Vault
+from tests.sandbox.providers.tills import TossTill
 from tests.support import late
 from tests.support.broken import broken
 from tests.support.extra import EXTRA, asked_with_extra, cheap_piece, give
@@ -44,7 +51,8 @@ from tests.support.temporal import running_dev_server
 from workflows import budgets
 from workflows.cancel_order import CancelOrderWorkflow
 from workflows.following import begin_following
-from workflows.messages import AskedPayment, CancelOrder, GatewayTold, Reconcile
+from workflows.messages import AskedPayment, CancelOrder, GatewayTold, OperatorCommand, Reconcile
+from workflows.publishing import PublishEventsWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.sweep import SweepWorkflow
 
@@ -239,6 +247,65 @@ async def resumed(on: Recording, name: str) -> str:
     return asked.workflow_id
 
 
+async def completed_with_a_receipt(on: Recording, name: str) -> str:
+    """A cash receipt that was issued by itself is cancelled at Toss, after the claim has ended."""
+    wanted = {
+        "orderId": name,
+        "orderName": "Goods",
+        "amount": 20_000,
+        "type": "소득공제",
+        "customerIdentityNumber": "01012345678",
+    }
+    keyed = {**TossTill.auth, "Idempotency-Key": uuid.uuid4().hex}
+    issued = await on.house.gateway.post("/toss/v1/cash-receipts", json=wanted, headers=keyed)
+    receipt = str(issued.raise_for_status().json()["receiptKey"])
+    paid = replace(payment("1", 20_000, Means.BANK_TRANSFER), gateway="toss", receipt_ref=receipt)
+    asked = await on.open(name, order(line(1, 10_000, 2), payments=[paid]), {1: 1})
+    await _at_toss(on.house, f"{asked.order_no}-1", "transfer")
+    return await on.cancel(asked)
+
+
+async def account_provided(on: Recording, name: str) -> str:
+    """The refund account of a virtual account is gone: an operator brings one, by its number in the ledger."""
+    paid = replace(payment("2", 20_000, Means.VIRTUAL_ACCOUNT), gateway="toss")
+    asked = await on.open(name, order(line(1, 10_000, 3), payments=[payment("1", 10_000), paid]), {1: 3})
+    asked = asked.model_copy(update={"has_account": True})
+    await _at_toss(on.house, f"{asked.order_no}-2", "virtual_account")
+    await on.house.cancel(asked)
+    parking = await on.house.parking(asked.claim_no)
+    secret = on.house.settings.service_secret.get_secret_value()
+    parts = {BANK_PART: "088", NUMBER_PART: "110-234-567890", HOLDER_PART: "Kim"}
+    async with on.house.engine.begin() as conn:
+        account_id = await private.keep(conn, Vault(secret).seal(parts), account_shown=private.shown(parts))
+    said = (parking["parking_no"], Action.PROVIDE_ACCOUNT.value, "recorded", None, "Lee", account_id)
+    command = OperatorCommand(
+        parking_no=parking["parking_no"],
+        action=Action.PROVIDE_ACCOUNT.value,
+        reason="recorded",
+        actor="Lee",
+        channel=CHANNEL,
+        account_id=account_id,
+        seal=seal(secret.encode(), asked.claim_no, *said),
+    )
+    await _command(on.house, asked.workflow_id, command)
+    await on.house.eventually(lambda: _has_status(on.house, asked.claim_no, "REFUND_PENDING"))
+    shown = (await on.house.gateway.get(f"/control/toss/payments/{asked.order_no}-2")).raise_for_status().json()
+    [refund] = shown["refunds"]
+    (await on.house.gateway.post(f"/control/toss/refunds/{refund['ref']}/settle", json={})).raise_for_status()
+    await on.house.outcome(asked.workflow_id)
+    return asked.workflow_id
+
+
+async def _command(house: House, workflow_id: str, command: OperatorCommand) -> Any:
+    return await house.handle(workflow_id).execute_update(CancelOrderWorkflow.resolve, command)
+
+
+async def _at_toss(house: House, payment_ref: str, method: str) -> None:
+    """A payment of 20,000 is made there."""
+    body = {"amount": 20_000, "method": method}
+    (await house.gateway.put(f"/control/toss/payments/{payment_ref}", json=body)).raise_for_status()
+
+
 async def reopened_then_resolved(on: Recording, name: str) -> str:
     """The run that began because the refund, which had succeeded and was told, failed later."""
     asked = await on.open(name, mixed(), {1: 2})
@@ -411,7 +478,7 @@ async def hint_followed(on: Recording, name: str) -> str:
 
 
 async def swept(on: Recording, name: str) -> str:
-    """Recorded before there were charges to look at; `swept_for_deliveries` is as it goes now."""
+    """Recorded before there were charges to look at; `swept_for_all` is as it goes now."""
     return await swept_for_deliveries(on, name)
 
 
@@ -421,8 +488,21 @@ async def swept_for_charges(on: Recording, name: str) -> str:
 
 
 async def swept_for_deliveries(on: Recording, name: str) -> str:
+    """Recorded before notices were looked after and anything was erased."""
     queue = on.house.settings.task_queue
     await on.house.temporal.execute_workflow(SweepWorkflow.run, id=name, task_queue=queue)
+    return name
+
+
+async def swept_for_all(on: Recording, name: str) -> str:
+    """With every look of today: also at notices' deliveries, private parts, and hints that are old."""
+    return await swept_for_deliveries(on, name)
+
+
+async def events_published(on: Recording, name: str) -> str:
+    """No receiver is set: it looks once, and ends."""
+    queue = on.house.settings.task_queue
+    await on.house.temporal.execute_workflow(PublishEventsWorkflow.run, id=name, task_queue=queue)
     return name
 
 
@@ -470,6 +550,8 @@ OUTCOMES: Mapping[Scenario, str | None] = {
     skipped: "COMPLETED",
     aborted: "REJECTED",
     resumed: "COMPLETED",
+    completed_with_a_receipt: "COMPLETED",
+    account_provided: "COMPLETED",
     reopened_then_resolved: "COMPLETED",
     reopened_while_running: "COMPLETED",
     reopened_when_told: "COMPLETED",
@@ -489,6 +571,8 @@ OUTCOMES: Mapping[Scenario, str | None] = {
     swept: None,
     swept_for_charges: None,
     swept_for_deliveries: None,
+    swept_for_all: None,
+    events_published: None,
 }
 """Every scenario, by whose name its history is kept, and the status with which its workflow ends."""
 
