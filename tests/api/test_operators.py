@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
 from api.tokens import Role
+from store import findings
+from store.findings import Finding, FindingKind
 from tests.api.shop import CANCEL, Shop, select
 from tests.support.house import House
 
@@ -153,6 +156,45 @@ async def test_a_terminated_claim_is_resumed_and_a_running_one_is_not(
         ("resume", False),
         ("retry", False),
     ]
+
+
+async def test_a_finding_is_closed_by_an_operator_with_a_reason_and_stays_closed(
+    shop: Shop, house: House, office: dict[str, str]
+) -> None:
+    """Every case is somebody's to decide, and it stays decided for the same facts."""
+    order_no = await shop.order()
+    kind = FindingKind.FOREIGN_REFUND
+    found = Finding(kind, f"sandbox/{order_no}/R1", order_no, None, {"amount": 400})
+    own = Finding(FindingKind.QUIET, order_no, order_no, None, {})
+
+    async def seen(*what: Finding) -> None:
+        async with house.engine.begin() as conn:
+            await findings.keep(conn, what)
+
+    async def listed() -> dict[str, str]:
+        shown = payload(await shop.get("/v1/ops/findings", shop.token(Role.VIEW, "kim"), ordNo=order_no))
+        return {one["findingKey"]: one["clsPsbYn"] for one in shown["findingList"]}
+
+    async def close(key: str, caller: dict[str, str], **body: str) -> tuple[int, str]:
+        answer = await shop.call(f"/v1/ops/findings/{key}/close", body, caller)
+        return answer.status_code, answer.json()["code"]
+
+    await seen(found, own)
+    assert await listed() == {found.key: "Y", own.key: "N"}
+    for role in (Role.VIEW, Role.FEED, Role.MEMBER):
+        assert await close(found.key, shop.token(role, "kim"), reason="x") == (403, "1006")
+    assert await close(found.key, office) == (400, "1001")
+    assert await close(f"{found.key}-other", office, reason="x") == (404, "1003")
+    assert await close(own.key, office, reason="x") == (409, "2010")
+    assert await close(found.key, office, reason="agreed with the customer") == (200, "0000")
+    assert await close(found.key, office, reason="once more") == (404, "1003")
+    kept = await house.rows("SELECT * FROM finding_closings WHERE finding_key = :key", key=found.key)
+    told = [(one["actor"], one["channel"], one["reason"], one["detail"]) for one in kept]
+    assert told == [("lee", "api", "agreed with the customer", {"amount": 400})]
+    await seen(found)
+    assert await listed() == {own.key: "N"}
+    await seen(replace(found, detail={"amount": 500}))
+    assert await listed() == {found.key: "Y", own.key: "N"}
 
 
 async def test_the_list_is_paged(shop: Shop) -> None:
