@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.claims import OpenCancel
 from activities.reconciliation import AskedPayment
+from api import tokens
+from api.tokens import Role
 from domain.orders import LineStatus, Means, PaymentStatus
 from store import private
 from store.private import BANK_PART, HOLDER_PART, NUMBER_PART, Vault
 from tests.support.house import House
 from tests.support.orders import line, order, payment
+from tests.support.served import serving_api
 from workflows.following import begin_following
 
 AMOUNT, MILEAGE = 9_000, 1_000
@@ -111,6 +115,45 @@ async def test_p34_a_deposit_that_came_just_before_the_cancel_is_found_when_the_
     await refunded(house, asked)
     assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
     assert "payment.captured_late" in await events(house, asked.claim_no)
+
+
+async def test_p34_without_an_account_one_is_asked_for_and_the_deposit_goes_there_once(house: House) -> None:
+    """Nobody needed an account when the order was cancelled unpaid; and Toss, asked too soon after, wants a pause."""
+    asked = (await awaited(house)).model_copy(update={"has_account": False, "private_id": None})
+    await house.cancel(asked)
+    assert (await house.outcome(asked.workflow_id))["status"] == "COMPLETED"
+    await control(house, "POST", f"/payments/{asked.order_no}-1/deposit")
+    await begin_following(
+        house.temporal,
+        house.settings.task_queue,
+        AskedPayment(gateway="toss", payment_ref=f"{asked.order_no}-1"),
+    )
+    parking = await house.parking(asked.claim_no)
+    assert (parking["cause"], parking["part"]) == ("ACCOUNT_NEEDED", f"{asked.claim_no}-2")
+    assert await at_toss(house, asked.order_no) == []
+    too_soon = {"kind": "refuse", "code": "FORBIDDEN_CONSECUTIVE_REQUEST", "target": f"{asked.order_no}-1"}
+    await control(house, "POST", "/faults", too_soon)
+    async with serving_api(house) as url:
+        secret = house.settings.jwt_secret.get_secret_value()
+        token = tokens.make(secret, Role.OPERATE, "lee", now=datetime.now(UTC), lifetime=timedelta(minutes=5))
+        answer = await house.gateway.post(
+            f"{url}/v1/ops/claims/{asked.claim_no}/resolve",
+            json={
+                "parkingNo": parking["parking_no"],
+                "action": "provideAccount",
+                "reason": "the customer called",
+                "rfdBankCd": "088",
+                "rfdActnNo": "110-234-567890",
+                "rfdActnDepositorNm": "김하나",
+            },
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        assert answer.status_code == 200, answer.text
+    await refunded(house, asked)
+    codes = "SELECT code FROM refund_attempts WHERE leg_id = :leg"
+    told = [row["code"] for row in await house.rows(codes, leg=f"{asked.claim_no}-2")]
+    assert "FORBIDDEN_CONSECUTIVE_REQUEST" in told
+    assert await house.value("SELECT count(*) FROM parkings WHERE claim_no = :no", no=asked.claim_no) == 1
 
 
 async def test_a_gateway_that_does_not_answer_holds_no_cancel_up(house: House) -> None:
