@@ -45,6 +45,7 @@ from gateways.notices.email import EmailChannel
 from gateways.notices.nhn import NhnAccount
 from gateways.notices.nhn import NhnAlimTalk as NhnChannel
 from gateways.notices.port import NoticeChannel
+from gateways.notices.shop import ShopTexts
 from gateways.notices.solapi import SolapiAccount, SolapiTexts
 from gateways.notices.solapi import SolapiAlimTalk as SolapiChannel
 from gateways.notices.texts import NoticeTexts
@@ -236,11 +237,14 @@ class Carriers:
 def carriers(settings: Settings) -> Carriers:
     """Mail, and AlimTalk if the settings say by whom."""
     mail = EmailChannel(settings.effective_smtp_url, settings.mail_from)
+    mails: dict[Channel, NoticeChannel] = {Channel.EMAIL: mail}
+    if settings.shop_mail is not None:
+        mails[Channel.SHOP] = mail
     alimtalk = settings.effective_alimtalk
     if alimtalk is None:
-        return Carriers({Channel.EMAIL: mail})
+        return Carriers(mails)
     texts = None if isinstance(alimtalk, SandboxAlimTalk) or alimtalk.texts is None else _texts(alimtalk.texts)
-    return Carriers({Channel.EMAIL: mail, Channel.ALIMTALK: _alimtalk(settings, alimtalk)}, texts)
+    return Carriers({**mails, Channel.ALIMTALK: _alimtalk(settings, alimtalk)}, texts)
 
 
 def _alimtalk(settings: Settings, alimtalk: AlimTalk) -> NoticeChannel:
@@ -305,16 +309,20 @@ def activities(
     notice_carriers: Carriers,
 ) -> Sequence[Callable[..., Any]]:
     """Every activity that a worker serves, with what it needs."""
-    planner = NoticePlanner(NoticeTexts(settings.timezone), policy, tuple(notice_carriers.channels))
+    planner = NoticePlanner(
+        NoticeTexts(settings.timezone), policy, tuple(notice_carriers.channels), shop_texts(settings, policy)
+    )
     sender = NoticeSender(database, notice_carriers.channels, notice_carriers.texts)
     budgets = pace(settings)
     claims = ClaimActivities(database, budgets, planner, policy)
     settlement = SettlementActivities(database, planner)
     options = OptionActivities(database, budgets, planner, policy)
-    parking = ParkingActivities(database, payment_gateways, settings.service_secret.get_secret_value().encode())
+    service_secret = settings.service_secret.get_secret_value()
+    parking = ParkingActivities(database, payment_gateways, service_secret.encode(), planner)
     notices = NoticeActivities(database, sender)
-    deliveries = DeliveryActivities(database, sender, after=timedelta(seconds=settings.effective_notice_look_after))
-    vault = Vault(settings.service_secret.get_secret_value())
+    look_after = timedelta(seconds=settings.effective_notice_look_after)
+    deliveries = DeliveryActivities(database, sender, after=look_after, shop_mail=settings.shop_mail)
+    vault = Vault(service_secret)
     send_window = timedelta(seconds=settings.gateway_send_window)
     refunds = RefundActivities(database, payment_gateways, vault, send_window=send_window)
     charges = ChargeActivities(database, payment_gateways, vault, send_window=send_window)
@@ -333,6 +341,14 @@ def activities(
     ours = (claims, settlement, options, parking, notices, deliveries, audit, following, events)
     outside = (refunds, charges, reconciliation, closing, receipts)
     return [method for owner in (*ours, *outside) for method in _of(owner)]
+
+
+def shop_texts(settings: Settings, policy: Policy) -> ShopTexts | None:
+    """The words of the shop's own mail; None: it has none."""
+    if settings.shop_mail is None:
+        return None
+    workflows = f"{settings.effective_temporal_ui_url}/namespaces/{settings.temporal_namespace}/workflows"
+    return ShopTexts(settings.shop_language, settings.timezone, policy, workflows)
 
 
 def event_sender(settings: Settings) -> EventSender | None:

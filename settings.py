@@ -7,6 +7,7 @@ environment. Amounts are integer minor units; durations are seconds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -244,6 +245,10 @@ class Settings(BaseSettings):
     alimtalk: AlimTalk | None = None
     """Who carries AlimTalk, one JSON object with its `kind` (docs/notices.md). Unset: the stand-in of the local stack;
     in production nobody, and customers are not told by it."""
+    shop_mail: str | None = None
+    """Where the shop itself is told what becomes of its claims, an address (docs/notices.md). Unset: nobody is."""
+    shop_language: Literal["ko", "en"] = "ko"
+    """Of these mails."""
     policy_file: Path | None = None
     """The shop's rules, a TOML or JSON file (docs/policy.md). Unset: those that the service ships with."""
     timezone: str = "Asia/Seoul"
@@ -340,6 +345,13 @@ class Settings(BaseSettings):
         if url is not None and not url.startswith(("postgresql://", "postgresql+psycopg://")):
             raise ValueError("must begin with postgresql://")
         return url
+
+    @field_validator("shop_mail")
+    @classmethod
+    def be_an_address(cls, address: str | None) -> str | None:
+        if address is not None and not re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+", address):
+            raise ValueError("must be one address, name@domain")
+        return address
 
     @field_validator("events_url")
     @classmethod

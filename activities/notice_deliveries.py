@@ -1,4 +1,6 @@
-"""What became of notices that were accepted: looked up by the sweeper, for no claim waits for it. docs/notices.md.
+"""What the sweeper does for notices, for no claim waits for it. docs/notices.md.
+
+It looks up what became of those that were accepted, and sends the shop's own mail.
 
 A message that turns out not to have arrived goes on as a text of ours, where texts are ours; else the notice has
 failed, and its claim says so.
@@ -17,7 +19,7 @@ from activities.notice_sending import NoticeSender
 from activities.notices import told_rejected
 from activities.refunds import HEARTBEAT
 from activities.undisturbed import beating
-from domain.claims import NoticeState
+from domain.claims import Channel, NoticeState
 from domain.notices import Route, RouteState, SentBy
 from gateways.notices.port import (
     AlreadySent,
@@ -41,20 +43,21 @@ _LONGEST = 60.0
 
 _PAUSE = timedelta(minutes=1)
 _TRIES = 10
-"""Of a text that follows later."""
+"""Of a text that follows later, and of the shop's mail."""
 
 
 class DeliveryActivities:
-    """`after`: how long after its acceptance a message is looked up."""
+    """`after`: how long after its acceptance a message is looked up. `shop_mail`: the shop's own address, if any."""
 
-    def __init__(self, engine: Engine, sender: NoticeSender, *, after: timedelta) -> None:
+    def __init__(self, engine: Engine, sender: NoticeSender, *, after: timedelta, shop_mail: str | None = None) -> None:
+        self._shop_mail = shop_mail
         self._engine = engine
         self._sender = sender
         self._after = after
 
     @activity.defn
     async def look_after_notices(self) -> int:
-        """Look accepted messages up, send the texts that have to follow, and answer how many messages it dealt with."""
+        """Look accepted messages up, send texts that have to follow and the shop's mail; answers how many it was."""
         started = asyncio.get_running_loop().time()
         done = 0
         async with beating(HEARTBEAT):
@@ -71,6 +74,11 @@ class DeliveryActivities:
                 if asyncio.get_running_loop().time() - started > _LONGEST:
                     return done
                 await self._text(notice_id)
+                done += 1
+            for notice_id in await self._to_shop():
+                if asyncio.get_running_loop().time() - started > _LONGEST:
+                    return done
+                await self._tell_shop(notice_id)
                 done += 1
         return done
 
@@ -125,6 +133,42 @@ class DeliveryActivities:
             return
         outcome = await self._sender.attempt(notice, notice.to, trying)
         await self._record(notice, trying, outcome)
+
+    async def _to_shop(self) -> list[str]:
+        if self._shop_mail is None:
+            return []
+        with database_errors():
+            async with self._engine.begin() as conn:
+                return await notices.to_shop(conn, _PAUSE, _AT_ONCE)
+
+    async def _tell_shop(self, notice_id: str) -> None:
+        """Send a mail to the shop. One that fails is recorded; nothing of its claim changes."""
+        carrier = self._sender.carrier(Channel.SHOP)
+        if carrier is None or self._shop_mail is None:
+            return
+        with database_errors():
+            async with self._engine.begin() as conn:
+                notice = await notices.begin(conn, notice_id)
+                if notice is None or notice.state is not NoticeState.PLANNED:
+                    return
+                trying = await notice_routes.begin(conn, notice_id, Route.EMAIL, carrier.provider)
+        outcome = await self._sender.attempt(notice, self._shop_mail, trying)
+        with database_errors():
+            async with self._engine.begin() as conn:
+                match outcome:
+                    case Sent(reference) | AlreadySent(reference):
+                        await notices.mark(conn, notice_id, NoticeState.SENT, reference=reference)
+                        await notice_routes.accept(conn, trying, reference)
+                    case Unknown(code) if trying.tries < _TRIES:
+                        await notices.note(conn, notice_id, notices.UNKNOWN)
+                        await notice_routes.note(conn, trying, RouteState.UNKNOWN, code)
+                    case Retry(code) if trying.tries < _TRIES:
+                        await notices.note(conn, notice_id, code)
+                        await notice_routes.note(conn, trying, RouteState.WAITING, code)
+                    case Unknown(code) | Retry(code) | RejectedForGood(code) | Misconfigured(code):
+                        await notices.mark(conn, notice_id, NoticeState.FAILED, code=code)
+                        await notice_routes.fail(conn, notice_id, trying.no, code)
+                        _log(logging.ERROR, "the shop was not told", notice_id, code)
 
     async def _record(self, notice: Notice, trying: Trying, outcome: Outcome) -> None:
         match outcome:

@@ -1,4 +1,4 @@
-"""Telling the customer: planning notices inside a step's own transaction, and sending each of them.
+"""Telling the customer and the shop: planning notices inside a step's own transaction, and sending each of them.
 
 A notice never undoes or delays a claim: what can't be sent ends as failed or skipped, and the claim goes on.
 """
@@ -19,10 +19,11 @@ from activities.notice_sending import NoticeSender
 from activities.refunds import HEARTBEAT
 from activities.undisturbed import beating
 from domain.claims import Channel, NoticeEvent, NoticeState
-from domain.notices import NO_ADDRESS, NoticeFacts, Route, RouteState, SentBy, true_event, why_skipped
+from domain.notices import NO_ADDRESS, NoticeFacts, ParkingFacts, Route, RouteState, SentBy, true_event, why_skipped
 from domain.policy import Policy
 from gateways.notices import port
 from gateways.notices.port import AlreadySent, Misconfigured, RejectedForGood, Retry, Sent, Unknown
+from gateways.notices.shop import ShopTexts
 from gateways.notices.texts import NoticeTexts
 from gateways.notices.words import spoken
 from store import notice_routes, notices
@@ -63,13 +64,19 @@ class NoticePlanner:
     """Writes the notices that an event owes a customer, within the transaction of the step that makes it true.
 
     The shop's policy says by which channels an event is told. `senders` are the channels that there is a sender for;
-    the inbox needs none.
+    the inbox needs none. `shop`: the words of the shop's own mail; None: it has none.
     """
 
     def __init__(
-        self, texts: NoticeTexts, policy: Policy, senders: Collection[Channel] = (Channel.EMAIL, Channel.ALIMTALK)
+        self,
+        texts: NoticeTexts,
+        policy: Policy,
+        senders: Collection[Channel] = (Channel.EMAIL, Channel.ALIMTALK),
+        shop: ShopTexts | None = None,
     ) -> None:
         self._texts = texts
+        self._shop = shop
+        self._to_shop = frozenset(event for event in NoticeEvent if shop is not None and policy.told_to_shop(event))
         self._channels = {
             event: [channel for channel in policy.told_by(event) if channel is Channel.INBOX or channel in senders]
             for event in NoticeEvent
@@ -90,9 +97,19 @@ class NoticePlanner:
             activity.logger.warning("notice not true, not planned", extra={"claim_no": claim_no, "notice": event.value})
             return []
         facts = replace(facts, language=spoken(facts.language))
-        return await notices.plan(
-            conn, facts, told, [self._draft(channel, told, facts) for channel in self._channels[told]]
-        )
+        drafts = [self._draft(channel, told, facts) for channel in self._channels[told]]
+        return await notices.plan(conn, facts, told, [*drafts, *self._mail_to_shop(told, facts)])
+
+    async def plan_parking(self, conn: Connection, claim_no: str, parking: ParkingFacts) -> None:
+        """Write the shop's mail that a claim needs a person, once per parking. No statement when it isn't told."""
+        if NoticeEvent.NEEDS_OPERATOR not in self._to_shop:
+            return
+        facts = await notices.facts(conn, claim_no)
+        if facts is None:
+            return
+        mail = self._mail_to_shop(NoticeEvent.NEEDS_OPERATOR, facts, parking)
+        # A claim may park several times in one round, and each parking is told once.
+        await notices.plan(conn, replace(facts, round=parking.parking_no), NoticeEvent.NEEDS_OPERATOR, mail)
 
     async def unsent(self, conn: Connection, claim_no: str, event: NoticeEvent | None = None) -> list[str]:
         """The ids of the claim's notices that were planned and have not ended, of this event or of whatever."""
@@ -105,6 +122,13 @@ class NoticePlanner:
         if reason is not None:
             state = NoticeState.SKIPPED
         return Draft(channel, state, text.subject, text.body, reason, text.parameters)
+
+    def _mail_to_shop(self, event: NoticeEvent, facts: NoticeFacts, parking: ParkingFacts | None = None) -> list[Draft]:
+        """The shop's mail of `event`, if it is told of it. It is sent by the sweeper: no claim waits for it."""
+        if self._shop is None or event not in self._to_shop:
+            return []
+        text = self._shop.render(event, facts, parking)
+        return [Draft(Channel.SHOP, NoticeState.PLANNED, text.subject, text.body, language=self._shop.language)]
 
 
 class NoticeActivities:

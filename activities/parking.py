@@ -13,8 +13,10 @@ from temporalio import activity
 
 from activities.errors import database_errors
 from activities.messages import Message
+from activities.notices import NoticePlanner
 from activities.settlement import CREDITS_PART, part_key
 from domain.claims import Action, ChargeState, Direction, EffectState, LegState, Step, StepStatus, StuckReason
+from domain.notices import ParkingFacts
 from domain.refusals import Code
 from domain.seals import sealed
 from gateways.payments.port import ChargeRecord, PaymentGateway, PaymentSnapshot, RefundStatus, Undetermined
@@ -105,8 +107,13 @@ class CancelRequest(Message):
 
 
 class ParkingActivities:
-    def __init__(self, engine: Engine, gateways: Mapping[str, PaymentGateway], service_secret: bytes) -> None:
+    """`planner` writes the shop's mail that a claim needs a person."""
+
+    def __init__(
+        self, engine: Engine, gateways: Mapping[str, PaymentGateway], service_secret: bytes, planner: NoticePlanner
+    ) -> None:
         self._engine = engine
+        self._planner = planner
         self._gateways = gateways
         self._secret = service_secret
 
@@ -148,6 +155,9 @@ class ParkingActivities:
                     parking_no=parking_no,
                 )
                 await claims.restate(conn, asked.claim_no)
+                await self._planner.plan_parking(
+                    conn, asked.claim_no, ParkingFacts(parking_no, asked.step, asked.cause, asked.detail)
+                )
                 return Parked(
                     parking_no=parking_no,
                     step=asked.step,

@@ -164,10 +164,28 @@ def _print_movements(found: Mapping[str, Any], timezone: str) -> None:
             *(f"{one['owedAmt']:,}" if one["owedAmt"] else "", at(one["dtm"])),
         ),
     )
+    _section(
+        "Told",
+        ("Claim", "Event", "Channel", "State", "Ways", "At"),
+        found["noticeList"],
+        lambda one: (
+            *(one["claimNo"], one["event"], one["channel"], _with_code(one["noticeStat"], one["code"])),
+            *(", then ".join(_way(way) for way in one["routeList"]), at(one["dtm"])),
+        ),
+    )
 
 
 def _means(entry: Mapping[str, Any]) -> str:
     return MEANS.word(entry["payWayCd"]).value.replace("_", " ")
+
+
+def _way(way: Mapping[str, Any]) -> str:
+    """``sms by solapi ACCEPTED``."""
+    return f"{way['route']} by {way['provider']} {_with_code(way['routeStat'], way['code'])}"
+
+
+def _with_code(state: str, code: str | None) -> str:
+    return f"{state} ({code})" if code else state
 
 
 def _what_became(payment: Mapping[str, Any]) -> str:

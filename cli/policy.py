@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.output import BAD, ERR, WAITING, fail, heading, line, table
-from domain.claims import NoticeEvent
+from domain.claims import Channel, NoticeEvent
 from domain.policy import Button, Policy
 from policies import reading
 from policies.reading import PolicyError
@@ -90,8 +90,13 @@ def _show(found: Policy) -> None:
     heading("Notices")
     table(
         ("Event", "Told by"),
-        [(event.value, ", ".join(found.told_by(event)) or "nothing") for event in NoticeEvent],
+        [(event.value, ", ".join(_channels(found, event)) or "nothing") for event in NoticeEvent],
     )
+
+
+def _channels(found: Policy, event: NoticeEvent) -> tuple[Channel, ...]:
+    """The customer's, and the shop's own mail where the service has its address."""
+    return (*found.told_by(event), Channel.SHOP) if found.told_to_shop(event) else found.told_by(event)
 
 
 def _rules(found: Policy) -> dict[str, str]:

@@ -178,9 +178,10 @@ class Action(StrEnum):
 
 
 class NoticeEvent(StrEnum):
-    """What a customer is told about. ACCEPTED: the refund was accepted but money arrives later.
+    """What a customer or the shop is told about. ACCEPTED: the refund was accepted but money arrives later.
 
-    REFUND_FAILED corrects what was told before: money that was given back has not arrived.
+    REFUND_FAILED corrects what was told before: money that was given back has not arrived. NEEDS_OPERATOR is told to
+    the shop only.
     """
 
     ACCEPTED = "refund_accepted"
@@ -188,12 +189,16 @@ class NoticeEvent(StrEnum):
     REFUND_FAILED = "refund_failed"
     REJECTED = "rejected"
     OPTION_CHANGED = "option_changed"
+    NEEDS_OPERATOR = "needs_operator"
 
 
 class Channel(StrEnum):
+    """By what somebody is told. SHOP is the merchant's own mail; the others are the customer's."""
+
     INBOX = "inbox"
     EMAIL = "email"
     ALIMTALK = "alimtalk"
+    SHOP = "shop"
 
 
 class NoticeState(StrEnum):

@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.claims import Channel, ClaimKind, Direction, LegState, NoticeEvent
+from domain.claims import Channel, ClaimKind, Direction, LegState, NoticeEvent, Step, StuckReason
 from domain.orders import Means
+
+CUSTOMER_CHANNELS = (Channel.INBOX, Channel.EMAIL, Channel.ALIMTALK)
+
+CUSTOMER_EVENTS = tuple(event for event in NoticeEvent if event is not NoticeEvent.NEEDS_OPERATOR)
+
+SHOP_EVENTS = tuple(event for event in NoticeEvent if event is not NoticeEvent.ACCEPTED)
+"""What a shop can be told of by its own mail: where its claims end, and where they don't go on without it."""
 
 
 class Route(StrEnum):
@@ -76,7 +83,8 @@ class NoticeFacts:
 
     `goods` are its first lines, `goods_count` counts all. `refund` is what goes back in total. `has_email` and
     `has_phone` tell whether there is an address; the address itself is read only when something is sent to it. In each
-    `round` an event is told once.
+    `round` an event is told once. `reason_code` is the customer's reason, by the shop's policy; `refusal` says why the
+    claim was undone, as a slug; `workflow_id` is where operators find it.
     """
 
     claim_no: str
@@ -94,6 +102,9 @@ class NoticeFacts:
     legs: tuple[Leg, ...]
     has_email: bool
     has_phone: bool
+    reason_code: str
+    workflow_id: str
+    refusal: str | None = None
     round: int = 1
 
     @property
@@ -117,13 +128,26 @@ class NoticeFacts:
         return any(leg.state in (LegState.PENDING, LegState.SETTLED) for leg in self.legs)
 
 
+@dataclass(frozen=True, slots=True)
+class ParkingFacts:
+    """What the shop is told of a claim that waits for a person. `detail` has no personal data."""
+
+    parking_no: int
+    step: Step
+    cause: StuckReason
+    detail: str
+
+
 def true_event(asked: NoticeEvent, facts: NoticeFacts) -> NoticeEvent | None:
     """Which event may be told when `asked` is to be told: itself, a more careful one, or None when nothing is true.
 
     A completed cancel of which a refund is still pending is told as accepted; a rejected one is told only once it is
-    undone and nothing was given back; that a refund failed, while it is not given back anew.
+    undone and nothing was given back; that a refund failed, while it is not given back anew. That a claim needs a
+    person is told to the shop alone, and not by these facts.
     """
     undone = facts.direction is Direction.UNDOING
+    if asked is NoticeEvent.NEEDS_OPERATOR:
+        return None
     if asked is NoticeEvent.REJECTED:
         return asked if undone and not facts.given else None
     if undone:

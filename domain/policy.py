@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from domain.claims import Actor, Channel, NoticeEvent
+from domain.notices import CUSTOMER_CHANNELS, SHOP_EVENTS
 from domain.orders import BelowMinimum, Fault, LineStatus, Means
 from domain.refusals import Code, Refusal
 
@@ -245,7 +246,7 @@ class ExtraPaymentPolicy(PolicyPart):
 class Policy(PolicyPart):
     """All rules of a shop under one `version`; the same version always has the same content.
 
-    `notices`: the channels by which each event is told; see `told_by`.
+    `notices`: the channels by which each event is told; see `told_by` and `told_to_shop`.
     """
 
     version: Slug
@@ -271,6 +272,16 @@ class Policy(PolicyPart):
         _once([f"{rule.button.value} in status {rule.status.value}" for rule in buttons])
         return buttons
 
+    @field_validator("notices")
+    @classmethod
+    def _told_where_there_are_texts(cls, notices: Mapping[NoticeEvent, Channels]) -> Mapping[NoticeEvent, Channels]:
+        for event, channels in notices.items():
+            if Channel.SHOP in channels and event not in SHOP_EVENTS:
+                raise ValueError(f"the shop itself can't be told of {event.value}")
+            if event is NoticeEvent.NEEDS_OPERATOR and set(channels) - {Channel.SHOP}:
+                raise ValueError(f"{event.value} can only be told by shop")
+        return notices
+
     @model_validator(mode="after")
     def _whoever_may_cancel_can_say_why(self) -> Self:
         may = {actor for rule in self.buttons if rule.button is Button.CANCEL for actor in rule.actors}
@@ -286,13 +297,18 @@ class Policy(PolicyPart):
         return actor in self._buttons.get((status, button), frozenset())
 
     def told_by(self, event: NoticeEvent) -> tuple[Channel, ...]:
-        """The channels by which an event is told; none: it is not told.
+        """The channels by which the customer is told of an event; none: it is not told.
 
         An event that isn't listed is not told. But who was told that money came back learns by the same channels that
         it did not, unless the shop lists others, or none.
         """
         otherwise = self.notices.get(NoticeEvent.COMPLETED, ()) if event is NoticeEvent.REFUND_FAILED else ()
-        return tuple(self.notices.get(event, otherwise))
+        return tuple(channel for channel in self.notices.get(event, otherwise) if channel in CUSTOMER_CHANNELS)
+
+    def told_to_shop(self, event: NoticeEvent) -> bool:
+        """Whether the shop hears of an event by its own mail: where `notices` list ``shop``; if nowhere, of all."""
+        listed = [one for one, channels in self.notices.items() if Channel.SHOP in channels]
+        return event in (listed or SHOP_EVENTS)
 
     def reason(self, code: str, actor: Actor | None = None) -> Reason:
         """The reason with this code; raises BAD_VALUE when the shop has none, or keeps it from `actor`."""

@@ -35,6 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import (
     AttemptState,
+    Channel,
     ClaimKind,
     ClaimStatus,
     Direction,
@@ -241,8 +242,12 @@ _CLAIM_NO = bindparam("of_claim", type_=Text)
 
 
 def _failed_notice(claim_no: str | BindParameter[str]) -> ColumnElement[bool]:
+    """One of the customer's, of the claim's round; the shop's own mail is no part of how a claim ended."""
     return and_(
-        notices.c.claim_no == claim_no, notices.c.state == NoticeState.FAILED, notices.c.round == claims.c.round
+        notices.c.claim_no == claim_no,
+        notices.c.state == NoticeState.FAILED,
+        notices.c.round == claims.c.round,
+        notices.c.channel != Channel.SHOP,
     )
 
 

@@ -2,6 +2,9 @@
 
 A claim's round rises when it is reopened (`store.reopening`), so that its end is told again.
 
+The merchant's own mail (`Channel.SHOP`) is beside these: nothing that a claim waits for or shows counts it. Of a claim
+that waits for a person its round is the parking's number.
+
 A row keeps the text as it was told and no address: that is read when it is sent. `code` is the last thing that a try
 taught, so that the next one knows whether it must reckon with an earlier one having arrived:
 
@@ -18,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -46,7 +50,19 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from domain.claims import FAILED_LATER, Channel, ClaimKind, Direction, LegState, NoticeEvent, NoticeState, Step
 from domain.notices import Goods, Leg, NoticeFacts
 from domain.orders import Means
-from store.tables import claim_events, claim_lines, claims, items, members, notices, order_lines, orders, refund_legs
+from store.tables import (
+    claim_events,
+    claim_lines,
+    claims,
+    items,
+    members,
+    notice_routes,
+    notices,
+    order_lines,
+    orders,
+    parkings,
+    refund_legs,
+)
 
 SENDING = "sending"
 UNKNOWN = "unknown"
@@ -63,7 +79,7 @@ _ADDRESSES = {Channel.EMAIL: "email", Channel.ALIMTALK: "phone"}
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A notice about to be written. `code` says why, when it is skipped."""
+    """A notice about to be written. `code` says why, when it is skipped; `language` None: the claim's."""
 
     channel: Channel
     state: NoticeState
@@ -71,6 +87,7 @@ class Draft:
     body: str
     code: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +143,9 @@ async def facts(conn: AsyncConnection, claim_no: str) -> NoticeFacts | None:
         legs=tuple(_leg(leg) for leg in row.legs or ()),
         has_email=row.has_email,
         has_phone=row.has_phone,
+        reason_code=row.reason_code,
+        workflow_id=row.workflow_id,
+        refusal=row.refusal_reason,
         round=row.round,
     )
 
@@ -136,9 +156,10 @@ def _leg(told: Mapping[str, Any]) -> Leg:
 
 
 async def plan(conn: AsyncConnection, told: NoticeFacts, event: NoticeEvent, drafts: Sequence[Draft]) -> list[str]:
-    """Write the notices that are not there yet, and answer the ids of those still to be sent, written now or before.
+    """Write the notices that are not there yet, and answer the ids of the customer's still to be sent.
 
-    At most two statements. Doing it again writes nothing and answers what is left to send.
+    Those written now or before; the shop's are sent by the sweeper. At most two statements. Doing it again writes
+    nothing and answers what is left to send.
     """
     if not drafts:
         return []
@@ -150,7 +171,7 @@ async def plan(conn: AsyncConnection, told: NoticeFacts, event: NoticeEvent, dra
             "member_no": told.member_no,
             "event": event,
             "channel": draft.channel,
-            "language": told.language,
+            "language": draft.language or told.language,
             "subject": draft.subject,
             "body": draft.body,
             "parameters": dict(draft.parameters),
@@ -164,12 +185,12 @@ async def plan(conn: AsyncConnection, told: NoticeFacts, event: NoticeEvent, dra
     if len(rows) < len(drafts):
         rows = (
             await conn.execute(
-                select(notices.c.notice_id, notices.c.state).where(
+                select(notices.c.notice_id, notices.c.state, notices.c.channel).where(
                     notices.c.claim_no == told.claim_no, notices.c.event == event, notices.c.round == told.round
                 )
             )
         ).all()
-    return sorted(row.notice_id for row in rows if row.state == NoticeState.PLANNED)
+    return sorted(row.notice_id for row in rows if row.state == NoticeState.PLANNED and row.channel != Channel.SHOP)
 
 
 async def begin(conn: AsyncConnection, notice: str) -> Notice | None:
@@ -248,13 +269,40 @@ async def give_up(conn: AsyncConnection, notice: str, code: str) -> Ended | None
 
 
 async def unsent(conn: AsyncConnection, claim_no: str, event: NoticeEvent | None = None) -> list[str]:
-    """The ids of the claim's notices that are still to be sent, of this event or of whatever."""
+    """The ids of the customer's notices of a claim that are still to be sent, of this event or of whatever."""
     found = select(notices.c.notice_id).where(
         notices.c.claim_no == claim_no,
+        notices.c.channel != Channel.SHOP,
         notices.c.state == NoticeState.PLANNED,
         true() if event is None else notices.c.event == event,
     )
     return sorted((await conn.execute(found)).scalars())
+
+
+async def to_shop(conn: AsyncConnection, pause: timedelta, limit: int) -> list[str]:
+    """The ids of the shop's notices that are to be sent now, oldest first.
+
+    One that was tried waits `pause` for each try that it had. Of a parking that has its answer the shop isn't told any
+    more: such a notice is skipped here.
+    """
+    await conn.execute(_ANSWERED)
+    tried = notice_routes.c.notice_id == notices.c.notice_id
+    waits = pause.total_seconds() * notice_routes.c.tries
+    found = (
+        select(notices.c.notice_id)
+        .outerjoin(notice_routes, tried)
+        .where(
+            notices.c.channel == Channel.SHOP,
+            notices.c.state == NoticeState.PLANNED,
+            or_(
+                notice_routes.c.notice_id.is_(None),
+                func.extract("epoch", func.clock_timestamp() - notice_routes.c.at) > waits,
+            ),
+        )
+        .order_by(notices.c.created_at, notices.c.notice_id)
+        .limit(limit)
+    )
+    return list((await conn.execute(found)).scalars())
 
 
 async def money_told(conn: AsyncConnection, claim_no: str) -> bool:
@@ -345,6 +393,25 @@ def _overtake() -> Select[Any]:
     return _tell(overtaken)
 
 
+def _answered() -> Select[Any]:
+    """Skips the shop's mails of parkings that were closed before they were sent."""
+    closed = exists().where(parkings.c.parking_no == notices.c.round, parkings.c.closed_at.is_not(None))
+    skipped = (
+        update(notices)
+        .where(
+            notices.c.channel == Channel.SHOP,
+            notices.c.event == NoticeEvent.NEEDS_OPERATOR,
+            notices.c.state == NoticeState.PLANNED,
+            notices.c.code.is_(None),
+            closed,
+        )
+        .values(state=NoticeState.SKIPPED, code=OVERTAKEN, moved_at=func.clock_timestamp())
+        .returning(*notices.c)
+        .cte("skipped")
+    )
+    return _tell(skipped)
+
+
 def _facts() -> Select[Any]:
     claim_no = bindparam("of_claim", type_=Text)
     named = (
@@ -396,6 +463,9 @@ def _facts() -> Select[Any]:
             (claims.c.refund + came_late).label("refund"),
             claims.c.opened_at,
             claims.c.round,
+            claims.c.reason_code,
+            claims.c.workflow_id,
+            claims.c.refusal_reason,
             select(func.jsonb_agg(aggregate_order_by(line, named.c.line_no))).scalar_subquery().label("goods"),
             select(func.count())
             .select_from(claim_lines)
@@ -453,3 +523,4 @@ def _plan() -> Select[Any]:
 _FACTS = _facts()
 _PLAN = _plan()
 _OVERTAKE = _overtake()
+_ANSWERED = _answered()

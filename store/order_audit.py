@@ -1,25 +1,32 @@
 """The audit of an order: every movement of its money, stock, coupons and credits, with the claim that made it.
 
+And how its claims were told.
+
 It is several statements and must be one picture: read it in a repeatable-read transaction
 (`store.database.Database.reading`). Amounts are integer minor units of the order's currency; times are aware UTC.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.claims import Channel, NoticeEvent, NoticeState
+from domain.notices import Route, RouteState, SentBy
 from domain.orders import Means, Payment
 from store.conservation import Difference, OrderBooks, books_of, differences
 from store.extra_payments import ExtraPayment, extra_of_order
 from store.late_money import ExternalRefund, external_of_order
 from store.orders import load_payments
 from store.refund_legs import RefundLeg, legs_of_order
-from store.tables import coupon_movements, credit_movements, stock_movements
+from store.tables import coupon_movements, credit_movements, notice_routes, notices, stock_movements
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,32 @@ class CreditMovement:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeWay:
+    """A way that a notice took: by which `provider`, and how far it has led. `sent_by` says who chose it."""
+
+    route: Route
+    sent_by: SentBy
+    provider: str
+    state: RouteState
+    code: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ToldNotice:
+    """A notice and the ways that it took, in turn. An inbox has none: what is written there is told."""
+
+    notice_id: str
+    claim_no: str
+    event: NoticeEvent
+    channel: Channel
+    state: NoticeState
+    code: str | None
+    at: datetime
+    ways: tuple[NoticeWay, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OrderAudit:
     """Every movement of the order, oldest first.
 
@@ -82,6 +115,7 @@ class OrderAudit:
     stock: tuple[StockMovement, ...]
     coupons: tuple[CouponMovement, ...]
     credits: tuple[CreditMovement, ...]
+    notices: tuple[ToldNotice, ...]
 
 
 async def load_audit(conn: AsyncConnection, order_no: str) -> OrderAudit | None:
@@ -99,6 +133,7 @@ async def load_audit(conn: AsyncConnection, order_no: str) -> OrderAudit | None:
         stock=await _stock_movements(conn, order_no),
         coupons=await _coupon_movements(conn, order_no),
         credits=await _credit_movements(conn, order_no),
+        notices=await _told_notices(conn, order_no),
     )
 
 
@@ -126,6 +161,50 @@ async def _coupon_movements(conn: AsyncConnection, order_no: str) -> tuple[Coupo
 async def _credit_movements(conn: AsyncConnection, order_no: str) -> tuple[CreditMovement, ...]:
     found = await conn.execute(_movements(credit_movements, CreditMovement, order_no))
     return tuple(CreditMovement(**{**row._mapping, "means": Means(row.means)}) for row in found)
+
+
+_NOTICE = attrgetter("notice_id")
+
+
+async def _told_notices(conn: AsyncConnection, order_no: str) -> tuple[ToldNotice, ...]:
+    ways = notice_routes.c
+    found = await conn.execute(
+        select(
+            *(notices.c[name] for name in ("notice_id", "claim_no", "event", "channel", "state", "code")),
+            notices.c.moved_at,
+            *(ways[name].label(f"way_{name}") for name in ("route", "sent_by", "provider", "state", "code", "at")),
+        )
+        .outerjoin(notice_routes, ways.notice_id == notices.c.notice_id)
+        .where(notices.c.order_no == order_no)
+        .order_by(notices.c.created_at, notices.c.notice_id, ways.no)
+    )
+    return tuple(_told(tuple(rows)) for _, rows in groupby(found.all(), _NOTICE))
+
+
+def _told(rows: Sequence[Any]) -> ToldNotice:
+    """A notice of its rows, one for each of its ways, or one without any."""
+    of = rows[0]
+    return ToldNotice(
+        notice_id=of.notice_id,
+        claim_no=of.claim_no,
+        event=NoticeEvent(of.event),
+        channel=Channel(of.channel),
+        state=NoticeState(of.state),
+        code=of.code,
+        at=of.moved_at,
+        ways=tuple(
+            NoticeWay(
+                route=Route(row.way_route),
+                sent_by=SentBy(row.way_sent_by),
+                provider=row.way_provider,
+                state=RouteState(row.way_state),
+                code=row.way_code,
+                at=row.way_at,
+            )
+            for row in rows
+            if row.way_route is not None
+        ),
+    )
 
 
 def _movements(movements: Any, shape: type, order_no: str) -> Select[Any]:

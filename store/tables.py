@@ -845,13 +845,18 @@ notices = Table(
     Column("code", Text),
     _at("created_at", now=True),
     _at("moved_at", now=True),
-    Column("round", Integer, nullable=False, server_default="1", comment="the claim's, when it was planned"),
+    Column("round", Integer, nullable=False, server_default="1", comment="the claim's then; a parking's number"),
     UniqueConstraint("claim_no", "event", "channel", "round"),
     _one_of("event", NoticeEvent),
     _one_of("channel", Channel),
     _one_of("state", NoticeState),
 )
 Index("ix_notices_member_no", notices.c.member_no)
+Index(
+    "ix_notices_to_shop",
+    notices.c.created_at,
+    postgresql_where=text("channel = 'shop' AND state = 'PLANNED'"),
+)
 
 notice_routes = Table(
     "notice_routes",

@@ -19,7 +19,7 @@ from store.extra_payments import ExtraPayment
 from store.findings import OpenFinding
 from store.inbox import InboxNotice
 from store.late_money import ExternalRefund
-from store.order_audit import CouponMovement, CreditMovement, OrderAudit, StockMovement
+from store.order_audit import CouponMovement, CreditMovement, NoticeWay, OrderAudit, StockMovement, ToldNotice
 from store.refund_legs import RefundLeg
 
 
@@ -236,6 +236,54 @@ class CreditEntry(Wire):
         )
 
 
+class NoticeWayEntry(Wire):
+    route: str = Field(alias="route", description="email, alimtalk or sms.")
+    sent_by: str = Field(alias="sentBy", description="ours, or provider: its own text message took over.")
+    provider: str = Field(alias="provider")
+    state: str = Field(
+        alias="routeStat", description="WAITING, SENDING, UNKNOWN, ACCEPTED (not yet DELIVERED), DELIVERED or FAILED."
+    )
+    code: str | None = Field(alias="code", description="What was last learned of it.")
+    at: datetime = Field(alias="dtm")
+
+    @classmethod
+    def of(cls, way: NoticeWay) -> Self:
+        return cls(
+            route=way.route.value,
+            sent_by=way.sent_by.value,
+            provider=way.provider,
+            state=way.state.value,
+            code=way.code,
+            at=way.at,
+        )
+
+
+class ToldEntry(Wire):
+    """A notice of a claim and the ways that it took, in turn. No address, no number, no text."""
+
+    notice_no: str = Field(alias="noticeNo")
+    claim_no: str = Field(alias="claimNo")
+    event: str = Field(alias="event")
+    channel: str = Field(alias="channel", description="inbox, email or alimtalk; shop: the merchant's own mail.")
+    state: str = Field(alias="noticeStat", description="PLANNED, SENT, SKIPPED or FAILED.")
+    code: str | None = Field(alias="code", description="Why it was skipped or failed, or what a try taught.")
+    at: datetime = Field(alias="dtm")
+    ways: list[NoticeWayEntry] = Field(alias="routeList", description="Of the inbox none.")
+
+    @classmethod
+    def of(cls, notice: ToldNotice) -> Self:
+        return cls(
+            notice_no=notice.notice_id,
+            claim_no=notice.claim_no,
+            event=notice.event.value,
+            channel=notice.channel.value,
+            state=notice.state.value,
+            code=notice.code,
+            at=notice.at,
+            ways=[NoticeWayEntry.of(way) for way in notice.ways],
+        )
+
+
 class DifferenceEntry(Wire):
     """A sum that does not come out: what it should be, what it is, and what the difference means."""
 
@@ -269,7 +317,7 @@ class DifferenceEntry(Wire):
 
 
 class AuditView(Wire):
-    """The books of an order, both sides; all that doesn't add up; and every movement, oldest first.
+    """The books of an order, both sides; all that doesn't add up; every movement and every notice, oldest first.
 
     Money in is `payList`, extra payments included, and `addPayList`; money out is `rfdList`, and `extRfdList` past any
     claim. Earned points that were taken back are in `creditList`; they are no part of the money.
@@ -288,6 +336,7 @@ class AuditView(Wire):
     stock: list[StockEntry] = Field(alias="stockList")
     coupons: list[CouponEntry] = Field(alias="cpnList")
     credits: list[CreditEntry] = Field(alias="creditList")
+    notices: list[ToldEntry] = Field(alias="noticeList", description="How its claims were told, and by which ways.")
 
 
 class FindingEntry(Wire):
@@ -363,4 +412,5 @@ def audit_view(audit: OrderAudit, language: str) -> AuditView:
         stock=[StockEntry.of(movement) for movement in audit.stock],
         coupons=[CouponEntry.of(movement) for movement in audit.coupons],
         credits=[CreditEntry.of(movement) for movement in audit.credits],
+        notices=[ToldEntry.of(notice) for notice in audit.notices],
     )

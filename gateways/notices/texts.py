@@ -1,4 +1,4 @@
-"""The texts of notices, from the templates beside this file.
+"""The texts of customers' notices, from the templates beside this file.
 
 One template per text and language; its blocks are the subject (also the inbox's title), the mail's body, the inbox's
 body, and the short text of AlimTalk. AlimTalk takes only texts that were approved beforehand, so that block is the same
@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from domain.claims import Channel, ClaimKind, LegState, NoticeEvent
-from domain.notices import Leg, NoticeFacts, text_name
+from domain.notices import CUSTOMER_EVENTS, Leg, NoticeFacts, text_name
 from gateways.notices import words
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -52,7 +52,7 @@ class NoticeTexts:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        names = {text_name(event, kind) for event, kind in product(NoticeEvent, ClaimKind)}
+        names = {text_name(event, kind) for event, kind in product(CUSTOMER_EVENTS, ClaimKind)}
         self._templates: Mapping[tuple[str, str], Template] = {
             (language, name): environment.get_template(f"{language}/{name}.j2")
             for language, name in product(words.LANGUAGES, sorted(names))

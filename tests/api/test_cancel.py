@@ -41,7 +41,7 @@ async def finished(shop: Shop, me: dict[str, str], order_no: str, claim_no: str)
 
 
 async def test_a_quoted_cancel_moves_exactly_what_was_quoted(shop: Shop, me: dict[str, str], house: House) -> None:
-    """P13: the preview shows one amount and the refund sends another."""
+    """P13: the preview shows one amount and the refund sends another. P39: a member cancels alone."""
     order_no = await shop.order(line(1), line(2), groups=[group(free_from=30_000, fee=3_000)])
     asked = select(order_no, {1: 1})
     quote = payload(await shop.call(QUOTE, asked, me))
@@ -238,6 +238,7 @@ async def test_free_text_is_kept_encrypted_and_no_account_reaches_the_workflow(
 
 
 async def test_a_guest_cancels_with_the_orders_password(shop: Shop) -> None:
+    """P39: customers cancel themselves, guests too."""
     order_no = await shop.order(member=None, password="secret-1")
     asked = select(order_no, {1: 2}, umemPwd="secret-1")
     first = payload(await shop.call(CANCEL, asked, key="k"))

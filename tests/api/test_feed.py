@@ -599,6 +599,22 @@ async def test_the_audit_of_an_order(service: Shop) -> None:
     async with service.engine.begin() as conn:
         await shop.give_back(conn, claim_no)
         await shop.settle(conn, claim_no)
+        await conn.execute(
+            text(
+                "INSERT INTO notices (notice_id, claim_no, order_no, event, channel, language, subject, body, state)"
+                " SELECT :claim || '-completed-' || channel, :claim, :order, 'completed', channel, 'ko', '', '', 'SENT'"
+                " FROM unnest(ARRAY['alimtalk', 'inbox']) channel"
+            ),
+            {"claim": claim_no, "order": NO},
+        )
+        await conn.execute(
+            text(
+                "INSERT INTO notice_routes (notice_id, no, route, sent_by, provider, state, code, reference) VALUES"
+                " (:notice, 1, 'alimtalk', 'ours', 'nhn', 'FAILED', 'no_kakao_user', 'r1'),"
+                " (:notice, 2, 'sms', 'ours', 'solapi', 'DELIVERED', NULL, 'r2')"
+            ),
+            {"notice": f"{claim_no}-completed-alimtalk"},
+        )
     status, envelope = await service.get(f"/v1/audit/{NO}", role=Role.VIEW)
     assert status == 200
     payload = envelope["payload"]
@@ -623,6 +639,16 @@ async def test_the_audit_of_an_order(service: Shop) -> None:
     assert [(move["claimNo"], move["payWayCd"], move["amt"]) for move in payload["creditList"]] == [
         (claim_no, "32", 1_000)
     ]
+    talk, inbox = payload["noticeList"]
+    assert (talk["claimNo"], talk["event"], talk["channel"], talk["noticeStat"]) == (
+        *(claim_no, "completed", "alimtalk", "SENT"),
+    )
+    assert [tuple(way[name] for name in ("route", "provider", "routeStat", "code")) for way in talk["routeList"]] == [
+        ("alimtalk", "nhn", "FAILED", "no_kakao_user"),
+        ("sms", "solapi", "DELIVERED", None),
+    ]
+    assert all(datetime.fromisoformat(way["dtm"]).tzinfo for way in talk["routeList"])
+    assert (inbox["channel"], inbox["routeList"]) == ("inbox", [])
 
 
 async def test_what_does_not_add_up(service: Shop) -> None:

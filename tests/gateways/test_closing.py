@@ -1,4 +1,7 @@
-"""Closing a payment that nobody has to make any more, at the stand-ins: moves no money, whatever happens meanwhile."""
+"""Closing a payment that nobody has to make any more, at the stand-ins: moves no money, whatever happens meanwhile.
+
+P35: what the gateway shows decides. One that is awaited is closed; one that was paid is left to be refunded.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,7 @@ def awaited(control: Control) -> str:
     return control.pay(9_000, method="virtual_account", state="waiting")
 
 
-async def test_an_account_without_its_deposit_is_closed_and_closing_it_again_finds_it_so(
+async def test_p35_an_account_without_its_deposit_is_closed_and_closing_it_again_finds_it_so(
     closing: PaymentGateway, control: Control
 ) -> None:
     payment = awaited(control)
@@ -83,7 +86,7 @@ async def test_an_account_without_its_deposit_is_closed_and_closing_it_again_fin
     assert control.refunds(payment) == []
 
 
-async def test_one_that_was_paid_is_left_as_it_is(closing: PaymentGateway, control: Control) -> None:
+async def test_p35_one_that_was_paid_is_left_to_be_refunded(closing: PaymentGateway, control: Control) -> None:
     payment = awaited(control)
     control.call("POST", f"/payments/{payment}/deposit")
     assert await close(closing, payment) == AlreadyPaid(9_000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, insert, literal_column, select, update
@@ -42,6 +42,8 @@ def facts(**changes: Any) -> NoticeFacts:
         ),
         "has_email": True,
         "has_phone": True,
+        "reason_code": "10",
+        "workflow_id": "cancel/20230808O007404/20230809C010663",
     }
     return NoticeFacts(**{**values, **changes})
 
@@ -141,6 +143,15 @@ class Shop:
                 update(tables.notice_routes)
                 .where(tables.notice_routes.c.notice_id == notice_id)
                 .values(state=RouteState.SENDING, reference=None)
+            )
+
+    async def wait_over(self, notice_id: str) -> None:
+        """The pause after a notice's last try is over."""
+        async with self._engine.begin() as conn:
+            await conn.execute(
+                update(tables.notice_routes)
+                .where(tables.notice_routes.c.notice_id == notice_id)
+                .values(at=tables.notice_routes.c.at - timedelta(hours=1))
             )
 
     async def notices(self) -> dict[tuple[str, str], Row[Any]]:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.errors import FailureType
+from activities.notice_deliveries import DeliveryActivities
 from activities.notice_sending import NoticeSender
 from activities.notices import (
     NOT_SENT,
@@ -24,14 +26,17 @@ from activities.notices import (
     SendNotice,
     SendResult,
 )
-from domain.claims import Channel, LegState, NoticeEvent, NoticeState
+from activities.parking import Park, ParkingActivities
+from domain.claims import Channel, ClaimStatus, LegState, NoticeEvent, NoticeState, Step, StuckReason
+from domain.notices import ParkingFacts
 from domain.orders import Means
 from gateways.notices.alimtalk import AlimTalkChannel
 from gateways.notices.email import EmailChannel
 from gateways.notices.port import NoticeChannel
+from gateways.notices.shop import ShopTexts
 from gateways.notices.texts import NoticeTexts
 from policies import reading
-from store import notices
+from store import claims, notices, tables
 from store.engine import create_engine
 from tests.notices.conftest import Sender
 from tests.notices.examples import Shop
@@ -39,6 +44,8 @@ from tests.notices.mail import MailServer, cut, mail_server, text_of
 from tests.support.sandbox import SandboxProcess
 
 SENT = SendResult(state=NoticeState.SENT)
+MERCHANT = "orders@claims.example"
+WORKFLOWS = "http://ui.example/namespaces/default/workflows"
 
 
 @dataclass
@@ -70,6 +77,18 @@ class Post:
 
     async def give_up(self, notice_id: str) -> SendResult:
         return await ActivityEnvironment().run(self.activities.give_up_notice, GiveUpNotice(notice_id=notice_id))
+
+    async def sweep(self) -> int:
+        sender = NoticeSender(self.engine, self.channels)
+        deliveries = DeliveryActivities(self.engine, sender, after=timedelta(hours=1), shop_mail=MERCHANT)
+        return await ActivityEnvironment().run(deliveries.look_after_notices)
+
+    async def park(self, shop: Shop) -> int:
+        parking = ParkingActivities(self.engine, {}, b"-", self.planner)
+        asked = Park(claim_no=shop.claim_no, step=Step.COUPONS, cause=StuckReason.DATABASE, detail="coupons: no answer")
+        parked = await ActivityEnvironment().run(parking.park, asked)
+        assert parked is not None
+        return parked.parking_no
 
 
 def email(shop: Shop) -> str:
@@ -112,6 +131,73 @@ async def test_a_customer_is_told_on_all_three_channels(post: Post, shop: Shop, 
         "email",
         "inbox",
     ]
+
+
+@pytest.fixture
+def merchant(post: Post) -> Post:
+    """The same, with a mail to the shop itself."""
+    policy = reading.default()
+    texts = ShopTexts("en", "Asia/Seoul", policy, WORKFLOWS)
+    post.planner = NoticePlanner(NoticeTexts("Asia/Seoul"), policy, (Channel.SHOP,), texts)
+    post.channels = {**post.channels, Channel.SHOP: post.channels[Channel.EMAIL]}
+    return post
+
+
+async def test_p44_the_shop_has_one_mail_of_each_event_with_nothing_of_the_customer(merchant: Post, shop: Shop) -> None:
+    await shop.claim(lines=2)
+    assert await merchant.plan(shop) == await merchant.plan(shop) == []  # no claim waits for the shop's mail
+    assert [await merchant.sweep(), await merchant.sweep()] == [1, 0]
+    [mail] = merchant.server.kept
+    assert (mail["To"], mail["Message-ID"]) == (MERCHANT, f"<{shop.claim_no}-completed-shop@claims.example>")
+    told = text_of(mail)
+    assert {shop.order_no, shop.claim_no, "Change", "₩12,000"} <= set(told.split())
+    assert f"{WORKFLOWS}/{shop.claim_no}" in told
+    for private in ("김하늘", "buyer@mail.example", "1234"):
+        assert private not in told + mail["Subject"]
+    assert MERCHANT not in str(await shop.notices())
+    assert ("notice.sent", {"channel": "shop", "notice": "completed"}) in await shop.timeline()
+
+
+async def test_p44_a_mail_that_the_shop_does_not_get_is_nothing_to_the_claim(merchant: Post, shop: Shop) -> None:
+    await shop.claim()
+    await merchant.plan(shop)
+    await shop.conclude()
+    merchant.server.on_rcpt = ["451 later", "550 no such mailbox"]
+    await merchant.sweep()
+    waiting = (await shop.notices())["completed", "shop"]
+    assert (waiting.state, waiting.code) == (NoticeState.PLANNED, "smtp_451")
+    assert await merchant.sweep() == 0  # a minute later, not at once
+    await shop.wait_over(waiting.notice_id)
+    await merchant.sweep()
+    failed = (await shop.notices())["completed", "shop"]
+    assert (failed.state, failed.code) == (NoticeState.FAILED, "smtp_550")
+    async with merchant.engine.begin() as conn:
+        assert not await claims.notice_failed(conn, shop.claim_no)
+        assert await claims.restate(conn, shop.claim_no) is ClaimStatus.COMPLETED
+
+
+async def test_p44_each_parking_of_a_claim_is_told_to_the_shop_once_while_it_is_open(
+    merchant: Post, shop: Shop
+) -> None:
+    """The second supersedes the first, which nobody has to hear of any more; a third, told, is not told again."""
+    await shop.claim()
+    first, second = await merchant.park(shop), await merchant.park(shop)
+    assert await merchant.sweep() == 1
+    [mail] = merchant.server.kept
+    assert mail["Message-ID"] == f"<{shop.claim_no}-needs_operator-{second}-shop@claims.example>"
+    assert {str(second), "coupons", "DATABASE"} <= set(text_of(mail).split())
+    third = await merchant.park(shop)
+    async with merchant.engine.begin() as conn:
+        parking = ParkingFacts(third, Step.COUPONS, StuckReason.DATABASE, "coupons: no answer")
+        await merchant.planner.plan_parking(conn, shop.claim_no, parking)
+    assert [await merchant.sweep(), await merchant.sweep()] == [1, 0]
+    async with merchant.engine.connect() as conn:
+        ends = select(tables.notices.c.round, tables.notices.c.state).where(tables.notices.c.claim_no == shop.claim_no)
+        assert dict([tuple(row) for row in await conn.execute(ends)]) == {
+            first: NoticeState.SKIPPED,
+            second: NoticeState.SENT,
+            third: NoticeState.SENT,
+        }
 
 
 async def test_a_notice_that_ended_is_not_sent_again(post: Post, shop: Shop, sender: Sender) -> None:

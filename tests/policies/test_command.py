@@ -51,7 +51,7 @@ async def test_a_file_that_is_in_order_is_summed_up(claims: Console, tmp_path: P
         ["refund.caps", "mileage", "10,000", "none"],
         ["refund.mileage_days", "30"],
         ["ship_waiting", "cancel", "BACK_OFFICE"],
-        ["rejected", "email"],
+        ["rejected", "email,", "shop"],
         ["refund_accepted", "nothing"],
     ):
         assert line in told, ran.out

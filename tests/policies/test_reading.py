@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from domain.claims import Actor, Channel, NoticeEvent
+from domain.notices import CUSTOMER_CHANNELS, CUSTOMER_EVENTS, SHOP_EVENTS
 from domain.orders import BelowMinimum, Fault, LineStatus, Means
 from domain.policy import (
     Allocation,
@@ -85,7 +86,30 @@ def test_the_shipped_buttons_are_a_customers_until_shipping_is_prepared() -> Non
 
 def test_the_shipped_notices_go_by_every_channel() -> None:
     shipped = reading.default()
-    assert [set(shipped.told_by(event)) for event in NoticeEvent] == [set(Channel) for _ in NoticeEvent]
+    assert [set(shipped.told_by(event)) for event in CUSTOMER_EVENTS] == [set(CUSTOMER_CHANNELS)] * len(CUSTOMER_EVENTS)
+
+
+def test_the_shop_hears_of_what_lists_it_or_of_all() -> None:
+    policy = reading.default()
+    assert [event for event in NoticeEvent if policy.told_to_shop(event)] == list(SHOP_EVENTS)
+    listed = {NoticeEvent.COMPLETED: (Channel.EMAIL,), NoticeEvent.NEEDS_OPERATOR: (Channel.SHOP,)}
+    policy = policy.model_copy(update={"notices": listed})
+    assert [event for event in NoticeEvent if policy.told_to_shop(event)] == [NoticeEvent.NEEDS_OPERATOR]
+    assert policy.told_by(NoticeEvent.NEEDS_OPERATOR) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('refund_accepted = ["shop"]', "notices: the shop itself can't be told of refund_accepted"),
+        ('needs_operator = ["email"]', "notices: needs_operator can only be told by shop"),
+    ],
+)
+def test_what_nobody_has_words_for_is_not_listed(line: str, fault: str) -> None:
+    shipped = reading.default_text().replace('refund_accepted = ["inbox", "email", "alimtalk"]', "")
+    with pytest.raises(PolicyError) as refused:
+        reading.parse(f"{shipped}\n{line}", "own", as_json=False)
+    assert refused.value.faults == (fault,)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +303,7 @@ STATUSES = "awaiting_deposit, placed, ship_instructed and ship_waiting"
         # notices
         (
             at("notices", "completed", value=["sms"]),
-            "notices.completed[0]: must be 'inbox', 'email' or 'alimtalk'",
+            "notices.completed[0]: must be 'inbox', 'email', 'alimtalk' or 'shop'",
         ),
         (at("notices", "completed", value=["inbox", "inbox"]), "notices.completed: inbox is listed twice"),
     ],

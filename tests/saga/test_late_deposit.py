@@ -1,4 +1,7 @@
-"""P34: an order is cancelled unpaid, and its customer pays all the same. At Toss's stand-in, with a refund account."""
+"""P34: an order is cancelled unpaid, and its customer pays all the same. At Toss's stand-in, with a refund account.
+
+P35: whether its payment was closed at the gateway or is refunded, for it was paid meanwhile, its claim ends alike.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Steps:
             ClaimActivities(house.engine, pace, planner, house.policy),
             SettlementActivities(house.engine, planner),
             OptionActivities(house.engine, pace, planner, house.policy),
-            ParkingActivities(house.engine, {}, b"secret"),
+            ParkingActivities(house.engine, {}, b"secret", planner),
             RefundActivities(
                 house.engine,
                 bootstrap.gateways(house.settings),
