@@ -1,4 +1,4 @@
-"""Who carries AlimTalk, by the settings."""
+"""Who carries AlimTalk and the mails of the shop, by the settings."""
 
 from __future__ import annotations
 
@@ -86,3 +86,20 @@ def test_texts_without_a_code_are_named_at_the_start(monkeypatch: pytest.MonkeyP
     unnamed = bootstrap.unnamed_texts(settings, reading.default())
     assert "completed_ko" not in unnamed
     assert {"completed_en", "rejected_ko", "option_rejected_ko", "refund_failed_ko"} <= set(unnamed)
+
+
+async def test_the_shop_is_told_by_the_same_mail_server_and_only_at_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """P44: unset, nobody is told, and nothing is written for it."""
+    unset = Settings()
+    assert Channel.SHOP not in bootstrap.carriers(unset).channels
+    assert bootstrap.shop_texts(unset, reading.default()) is None
+    monkeypatch.setenv("CLAIMS_SHOP_MAIL", "orders@shop.example")
+    settings = Settings()
+    channels = bootstrap.carriers(settings).channels
+    assert channels[Channel.SHOP] is channels[Channel.EMAIL]
+    assert bootstrap.shop_texts(settings, reading.default()) is not None
+    monkeypatch.setenv("CLAIMS_SHOP_MAIL", "Shop <orders@shop.example>")
+    with pytest.raises(ValidationError):
+        Settings()
