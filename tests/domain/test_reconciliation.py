@@ -235,6 +235,33 @@ def test_money_that_came_in_for_a_payment_closed_unpaid() -> None:
     assert compare(closed, ShownPayment(1_000, 1_000, ())) == (late,)
 
 
+def test_money_that_came_in_late_and_is_booked_is_compared_as_any_other() -> None:
+    booked = OurPayment(1_000, paid=True, closed_by="C1", legs=())
+    assert compare(booked, balanced(1_000, ())) == ()
+    assert kinds(compare(booked, balanced(999, ()))) == [DifferenceKind.BALANCE_DIFFERS]
+
+
+def test_a_failed_refund_of_the_console_gave_nothing_back() -> None:
+    failed = ShownRefund("X", 300, Shown.FAILED, None)
+    ours = OurPayment(1_000, True, None, ())
+    assert compare(ours, balanced(1_000, (failed,))) == ()
+    gone = OurPayment(1_000, True, None, (), frozenset({"X"}))
+    assert kinds(compare(gone, balanced(1_000, (failed,)))) == [DifferenceKind.OUTSIDE_REFUND_GONE]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        replace(leg(1, 300, BY_HAND), refund_ref="a bank transfer"),
+        # It was settled after the read.
+        replace(leg(1, 300, RETURNED), under_way=True),
+    ],
+    ids=["by_hand", "meanwhile"],
+)
+def test_what_the_gateway_can_not_show_is_not_missing_there(one: OurLeg) -> None:
+    assert compare(OurPayment(1_000, True, None, (one,)), balanced(1_000, ())) == ()
+
+
 def test_a_payment_still_awaited_may_be_paid_any_time() -> None:
     waiting = OurPayment(1_000, paid=False, closed_by=None, legs=())
     assert compare(waiting, ShownPayment(1_000, 1_000, ())) == compare(waiting, NOT_THERE) == ()
