@@ -21,6 +21,7 @@ from activities.notice_deliveries import DeliveryActivities
 from activities.notice_sending import NoticeSender
 from activities.notices import NoticeActivities, NoticePlanner, SendNotice, SendResult
 from domain.claims import Channel, ClaimStatus, NoticeEvent, NoticeState, StepStatus
+from domain.notices import SentBy
 from gateways.notices.nhn import NhnAccount, NhnAlimTalk
 from gateways.notices.solapi import SolapiAccount, SolapiTexts
 from gateways.notices.texts import NoticeTexts
@@ -225,6 +226,23 @@ async def test_what_is_not_true_any_more_is_not_texted(desk: Desk, shop: Shop) -
     assert await desk.routes(notice_id) == [("alimtalk", "ours", "nhn", "FAILED", "nhn_MRC02")]
     assert desk.texts(notice_id) == []
     assert (await shop.notices())["completed", "alimtalk"].state == NoticeState.SENT
+
+
+async def test_a_text_that_waits_is_not_begun_twice_nor_after_its_claim_was_reopened(desk: Desk, shop: Shop) -> None:
+    """P42: AlimTalk's failure may be seen twice, and the claim reopened between that and the text."""
+    notice_id = await desk.plan(shop)
+    await desk.send(notice_id)
+    async with desk.engine.begin() as conn:
+        for _ in range(2):
+            await notice_routes.fall_back(conn, notice_id, 1, "nhn_MRC02", sent_by=SentBy.OURS, provider="solapi")
+        await conn.execute(update(tables.claims).where(tables.claims.c.claim_no == shop.claim_no).values(round=2))
+        assert await notice_routes.late_texts(conn, "solapi", timedelta(0), 9) == []
+        await conn.execute(update(tables.claims).where(tables.claims.c.claim_no == shop.claim_no).values(round=1))
+        assert await notice_routes.late_texts(conn, "solapi", timedelta(0), 9) == [notice_id]
+    assert [(route, state) for route, _, _, state, _ in await desk.routes(notice_id)] == [
+        ("alimtalk", "FAILED"),
+        ("sms", "WAITING"),
+    ]
 
 
 async def test_no_row_holds_a_number(desk: Desk, shop: Shop) -> None:

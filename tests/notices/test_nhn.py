@@ -7,6 +7,7 @@ A real account is set by ``CLAIMS_TEST_NHN_APP_KEY``, ``_SECRET_KEY``, ``_SENDER
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from gateways.notices.nhn import NhnAccount, NhnAlimTalk
 from gateways.notices.port import (
     AlreadySent,
     Delivered,
+    Delivery,
     Misconfigured,
     NotDelivered,
     OnItsWay,
@@ -226,6 +228,55 @@ def answer(status: int = 200, code: int = 0, results: int = 1, wait: str | None 
 )
 def test_http_200_is_not_success_and_html_is_nothing(given: httpx.Response, outcome: Outcome) -> None:
     assert nhn.accepted(given) == outcome
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, told: dict[str, object]) -> list[dict[str, Any]]:
+    """Whatever is asked is answered with this; what was asked."""
+    asked: list[dict[str, Any]] = []
+
+    async def once(*_: object, **more: Any) -> httpx.Response:
+        asked.append(more)
+        return httpx.Response(200, json=told)
+
+    monkeypatch.setattr(nhn, "once", once)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "resent", "known"),
+    [
+        ("COMPLETED", "MRC01", "RSC01", Delivered()),
+        ("COMPLETED", "MRC02", "RSC01", NotDelivered("nhn_MRC02")),
+        ("FAILED", "MRC02", "RSC02", OnItsWay()),
+        ("FAILED", "MRC02", "RSC03", OnItsWay()),
+        ("FAILED", "MRC02", "RSC04", Delivered(texted=True)),
+        ("FAILED", "MRC02", "RSC05", NotDelivered("nhn_MRC02")),
+    ],
+)
+async def test_what_a_look_tells(
+    monkeypatch: pytest.MonkeyPatch, status: str, code: str, resent: str, known: Delivery
+) -> None:
+    """While NHN's own text is on its way ours is not sent."""
+    answers(monkeypatch, {"message": {"messageStatus": status, "resultCode": code, "resendStatus": resent}})
+    channel = NhnAlimTalk("http://127.0.0.1:1", account())
+    assert await channel.look_up("R/1") == known
+
+
+@pytest.mark.parametrize(("code", "found"), [(0, None), (-1000, Unknown("nhn_list_unreadable"))])
+async def test_only_its_own_in_a_list_that_succeeded(
+    monkeypatch: pytest.MonkeyPatch, code: int, found: Unknown | None
+) -> None:
+    listed = {"messages": [{"recipientGroupingKey": "another", "requestId": "R", "recipientSeq": 1}]}
+    header = {"isSuccessful": code == 0, "resultCode": code}
+    answers(monkeypatch, {"header": header, "messageSearchResultResponse": listed})
+    assert await NhnAlimTalk("http://127.0.0.1:1", account()).find(message("nhn")) == found
+
+
+async def test_where_texts_are_ours_the_provider_is_told_to_send_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left out, what the sender is set to at NHN would hold: two texts."""
+    asked = answers(monkeypatch, {})
+    await NhnAlimTalk("http://127.0.0.1:1", account()).send(message("nhn"))
+    assert asked[0]["body"]["recipientList"][0]["resendParameter"] == {"isResend": False}
 
 
 def test_no_key_and_no_number_is_shown() -> None:

@@ -7,6 +7,7 @@ A real account is set by ``CLAIMS_TEST_SOLAPI_API_KEY``, ``_API_SECRET``, ``_CHA
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -117,6 +118,31 @@ async def test_one_side_texts_whom_alimtalk_did_not_reach(
     [kept] = control.messages(notice.notice_id)
     assert kept["route"] == ("sms" if texted else "alimtalk")
     await made.close()
+
+
+async def test_where_texts_are_ours_solapi_is_told_to_send_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    async def once(*_: object, **more: Any) -> httpx.Response:
+        asked.append(more)
+        return httpx.Response(500)
+
+    monkeypatch.setattr(solapi, "once", once)
+    for texts in (False, True):
+        made = SolapiAlimTalk("http://127.0.0.1:1", ACCOUNT, CHANNEL, TEMPLATES, texts=texts)
+        await made.send(message("solapi"))
+        assert asked[-1]["body"]["messages"][0]["kakaoOptions"]["disableSms"] is not texts
+
+
+async def test_a_list_that_is_full_proves_nothing_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = {str(n): {"messageId": str(n), "customFields": {}} for n in range(500)}
+
+    async def once(*_: object, **__: object) -> httpx.Response:
+        return httpx.Response(200, json={"messageList": listed})
+
+    monkeypatch.setattr(solapi, "once", once)
+    made = SolapiTexts("http://127.0.0.1:1", ACCOUNT)
+    assert await made.find(message("solapi")) == Unknown("solapi_list_too_long")
 
 
 async def test_a_text_is_a_text(texts: SolapiTexts, control: Control) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -81,6 +82,7 @@ async def test_p10_a_refund_made_in_the_providers_console_is_known_to_the_next_c
 async def test_one_that_failed_at_the_gateway_counts_no_longer_and_stays_in_the_audit(conn: AsyncConnection) -> None:
     await shop.bring(conn, ORDER)
     await _book(conn, 12_000)
+    assert not await forget_foreign_refund(conn, ORDER.order_no, "1", "console-2")
     assert await forget_foreign_refund(conn, ORDER.order_no, "1", "console-1")
     assert not await forget_foreign_refund(conn, ORDER.order_no, "1", "console-1")
     assert await _left(conn) == {"1": 25_000, "2": 5_000}
@@ -199,6 +201,8 @@ async def test_p34_a_deposit_after_the_cancel_goes_back_under_the_same_claim(
     """Exactly what came in, beside the refund that was quoted; the sums hold at every moment, and once is once."""
     claim_no = await _cancelled_unpaid(conn)
     await shop.complete(conn, claim_no)
+    another = replace(await shop.head_of(conn, claim_no), claim_no="C-another")
+    assert await book_late_capture(conn, another, "1", came_in) is None
     leg_id = await book_late_capture(conn, await shop.head_of(conn, claim_no), "1", came_in)
     assert leg_id == f"{claim_no}-2"
     assert await book_late_capture(conn, await shop.head_of(conn, claim_no), "1", came_in) is None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Integer, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.claims import FAILED_LATER, ClaimStatus, LegState, Step, StepStatus
+from domain.claims import FAILED_LATER, Channel, ClaimStatus, LegState, NoticeEvent, NoticeState, Step, StepStatus
 from domain.conservation import Books
 from store import (
     by_hand,
@@ -16,12 +16,14 @@ from store import (
     claims,
     conservation,
     findings,
+    notices,
     operator_list,
     order_claims,
     refunds,
     reopening,
 )
 from store.claim_details import ClaimDetails
+from store.notices import Draft
 from tests.store import shop
 
 ORDER_NO = shop.WITH_COUPON_AND_MILEAGE.order_no
@@ -145,6 +147,42 @@ async def test_a_claim_under_way_stays_so_and_nobody_need_be_told_anew(brought: 
     assert await round_of(brought, claim_no) == 1
 
 
+async def test_a_claim_under_way_that_has_told_of_its_money_tells_anew(brought: AsyncConnection) -> None:
+    claim_no = await shop.cancel_all(brought, shop.WITH_COUPON_AND_MILEAGE)
+    await claims.set_steps(brought, claim_no, {Step.REFUND: StepStatus.DONE})
+    draft = Draft(Channel.EMAIL, NoticeState.PLANNED, "-", "-")
+    for round_no in (1, 2):
+        told = await notices.facts(brought, claim_no)
+        assert told is not None
+        notice = notices.notice_id(claim_no, NoticeEvent.ACCEPTED, Channel.EMAIL, round_no)
+        assert await notices.plan(brought, told, NoticeEvent.ACCEPTED, [draft]) == [notice]
+        if round_no == 1:
+            assert await fail(brought, claim_no)
+            assert await notices.unsent(brought, claim_no) == []
+    [refund] = [one.status for one in (await details(brought, claim_no)).steps if one.step is Step.REFUND]
+    assert refund is StepStatus.RUNNING
+
+
+_ATTEMPTED = text(
+    """
+    INSERT INTO refund_attempts (leg_id, n, claim_no, order_no, payment_no, try_no, key, guard, state, outcome,
+                                 armed_at, deadline, settled_after, error_answered, moved_at)
+    SELECT leg_id, :n, claim_no, order_no, payment_no, :n, leg_id || '-' || :n, 0, :state, :outcome,
+           now(), now(), now(), false, now()
+    FROM refund_legs WHERE claim_no = :claim_no AND external
+    """
+).bindparams(bindparam("n", type_=Integer))
+
+
+async def test_of_several_attempts_the_newest_has_failed(brought: AsyncConnection) -> None:
+    claim_no = await completed(brought)
+    for n, state, outcome in ((1, "ABSENT", "NOT_SENT"), (2, "ANSWERED", "DONE")):
+        await brought.execute(_ATTEMPTED, {"claim_no": claim_no, "n": n, "state": state, "outcome": outcome})
+    await fail(brought, claim_no)
+    outcomes = await brought.execute(text("SELECT outcome FROM refund_attempts ORDER BY n"))
+    assert outcomes.scalars().all() == ["NOT_SENT", "FAILED_LATER"]
+
+
 async def test_the_claims_that_wait_for_a_payment_are_named_until_it_is_given_back(brought: AsyncConnection) -> None:
     claim_no = await completed(brought)
     leg = (await refunds.read(brought, await leg_of(brought, claim_no))).leg
@@ -152,5 +190,6 @@ async def test_the_claims_that_wait_for_a_payment_are_named_until_it_is_given_ba
     await fail(brought, claim_no)
     [waiting] = await reopening.failed_on(brought, leg.gateway, leg.payment_ref)
     assert (waiting.claim_no, waiting.order_no) == (claim_no, ORDER_NO)
+    assert await reopening.failed_on(brought, "another", leg.payment_ref) == []
     await by_hand.settle(brought, leg.leg_id, "bank transfer 4711")
     assert await reopening.failed_on(brought, leg.gateway, leg.payment_ref) == []
