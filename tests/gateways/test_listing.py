@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -25,8 +26,12 @@ async def test_every_payment_that_gave_back_is_listed_page_by_page(
     monkeypatch.setattr(toss_adapter, "TRANSACTIONS", 1)
     monkeypatch.setattr(portone, "LISTED_AT_ONCE", 1)
     monkeypatch.setattr(stripe_gateway, "LARGEST_PAGE", 1)
-    made = {"toss": toss_at, "portone": portone_at, "stripe": lambda url: stripe_at(f"{url}/stripe")}
-    gateway: PaymentGateway = made[name](sandbox.url)
+    made: dict[str, Callable[[str], PaymentGateway]] = {
+        "toss": toss_at,
+        "portone": portone_at,
+        "stripe": lambda url: stripe_at(f"{url}/stripe"),
+    }
+    gateway = made[name](sandbox.url)
     with httpx.Client(base_url=sandbox.url, timeout=15, trust_env=False) as http:
         control = Control(http, name)
         control.reset()
