@@ -41,7 +41,7 @@ class Pace:
 
 CALM = Pace(read_timeout=2, settling=5, delay=3, late=3)
 """Both a delayed answer and a late act come after the call was given up."""
-KILLING = Pace(read_timeout=20, settling=9, delay=0.5, late=6)
+KILLING = Pace(read_timeout=120, settling=9, delay=0.5, late=6)
 """No call is given up before its worker is killed, and those that act late do so when it is dead."""
 HASTY = Pace(read_timeout=2.5, settling=5, delay=3, late=3)
 """For a few claims at a time, killed or not."""
@@ -54,7 +54,8 @@ COMMON: Mapping[str, Any] = {
     "lock_timeout_ms": 60_000,
     "statement_timeout_ms": 61_000,
     "gateway_send_window": 1,
-    "gateway_attempts": 4,
+    # One is lost with the worker, one looks too early, one meets a burnt key, one comes too soon after another.
+    "gateway_attempts": 7,
     "gateway_first_retry": 0.1,
     "gateway_longest_retry": 0.5,
     "notice_attempts": 3,

@@ -19,8 +19,8 @@ from tests.support.orders import line, order, payment
 from tests.support.stops import Stop
 from workflows.messages import Accepted
 
-MOST = 90
-"""Claims at once. Each that stands somewhere holds a connection to the database, and one of the worker's hands."""
+MOST = 66
+"""Claims at once. Each that stands somewhere holds one of the worker's activity slots, of which it has eighty."""
 STARTING = 12
 """Claims that are begun side by side."""
 

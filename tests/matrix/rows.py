@@ -116,9 +116,10 @@ def _quirk(gateway: str, quirk: str, value: Any, *kinds: str, **more: Any) -> li
 
 ROWS = (
     Row("nothing", OURS | PROVIDERS),
-    _once("refuse", OURS | {"toss", "stripe"}, declined=True),
+    # A final refusal stays one, whoever asks again because its answer was lost.
+    Row("refuse", OURS | {"toss", "stripe"}, (Suffers("refuse", FOREVER),), declined=True),
     # What PortOne forbids is ours to mend, for every refund alike.
-    _once("refuse", frozenset({"portone"}), parks=StuckReason.PSP_MISCONFIGURED),
+    Row("refuse", frozenset({"portone"}), (Suffers("refuse", FOREVER),), parks=StuckReason.PSP_MISCONFIGURED),
     # Every refusal of KakaoPay's looks alike, so one is not believed: it is tried again, then a person is asked.
     _once("refuse", frozenset({"kakaopay"})),
     _forever("refuse", frozenset({"kakaopay"})),
