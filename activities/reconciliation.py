@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError
 from activities.errors import FailureType, database_errors, retryable
 from activities.messages import Message, Pace
 from activities.notices import NoticePlanner
-from activities.refunds import HEARTBEAT
+from activities.refunds import HEARTBEAT, RefundLeg
 from activities.reopening import refund_failed_later
 from activities.undisturbed import Stop, undisturbed
 from domain.reconciliation import (
@@ -32,8 +32,8 @@ from domain.reconciliation import (
     compare,
 )
 from gateways.payments.port import NoSuchPayment, PaymentGateway, PaymentSnapshot, Touched, Undetermined, Unlisted
-from store import clock, findings, late_money, reconciliation, reopening
-from store.database import Connection, Engine
+from store import clock, findings, late_money, reconciliation, refunds, reopening
+from store.database import Connection, Engine, each_alone
 from store.fence import enter, lock_order
 from store.findings import Finding, FindingKind
 from store.reconciliation import BookedPayment
@@ -296,6 +296,18 @@ class ReconciliationActivities:
         """A day's beginning and end."""
         begins = datetime.combine(day, time(), self._zone)
         return begins.astimezone(UTC), datetime.combine(day + timedelta(days=1), time(), self._zone).astimezone(UTC)
+
+    @activity.defn
+    async def compare_payment_of(self, leg: RefundLeg) -> Compared:
+        """As `compare_payment`, of the payment that a refund leg goes back to."""
+
+        async def work(_: Stop) -> Compared:
+            with database_errors():
+                async with each_alone(self._engine) as conn:
+                    of = (await refunds.read(conn, leg.leg_id)).leg
+            return await self._compare(AskedPayment(gateway=of.gateway, payment_ref=of.payment_ref))
+
+        return await undisturbed(work, heartbeat=self._heartbeat)
 
     async def _compare(self, asked: AskedPayment) -> Compared:
         before = await self._booked(asked)

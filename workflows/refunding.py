@@ -10,6 +10,7 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
+from activities.reconciliation import Compared, ReconciliationActivities
 from activities.refund_protocol import Poll, RefundKind, RefundResult
 from activities.refunds import LookUpResult, LookUpState, PollResult, RefundActivities, RefundLeg
 from domain.claims import FAILED_LATER, LegState, Step, StuckReason
@@ -17,6 +18,7 @@ from domain.refusals import Code
 from domain.standing import LegStanding
 from workflows import budgets, failures
 from workflows.gateway_calls import Claim, GatewayCall, GaveBack, Stands, stand_still
+from workflows.reopening import carry_on
 
 _REFUSING = {
     RefundKind.REFUSED: StuckReason.PSP_DECLINED,
@@ -66,6 +68,8 @@ class LegRefund:
             elif result.kind is RefundKind.BUSY:
                 await self._wait_for(result.holder or "another claim")
             else:
+                if result.kind is RefundKind.CONFLICT and workflow.patched("conflict-compared"):
+                    await self._compare()
                 await self._stand_still(self._why(result))
 
     # --- one call ---------------------------------------------------------------------------------------------------
@@ -84,6 +88,22 @@ class LegRefund:
         if isinstance(answer, LookUpResult):
             return RefundResult(kind=_FOUND[answer.state], code=answer.code)
         return answer
+
+    async def _compare(self) -> None:
+        """Somebody else moved money of this payment: that goes into the books now, so that the next is right."""
+        try:
+            compared: Compared = await workflow.execute_activity_method(
+                ReconciliationActivities.compare_payment_of,
+                self._asked,
+                summary=f"what does {self._leg.gateway} show of its payment?",
+                **budgets.gateway_read(self._claim.pace),
+            )
+        except FailureError as failed:
+            # The daily comparison comes to it.
+            workflow.logger.warning("a payment was not compared", extra={"detail": failures.describe(failed)})
+            return
+        for claim in compared.reopened:
+            await carry_on(claim)
 
     def _why(self, result: RefundResult) -> Stands:
         if result.kind is RefundKind.PAYING_OUT:

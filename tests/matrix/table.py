@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from domain.claims import StuckReason
 from tests.matrix.control import Doubled
+from tests.matrix.crowd import Crowd
 from tests.matrix.judge import Result
 from tests.matrix.rows import Kill, Shape
 
@@ -32,6 +33,21 @@ def make(results: Sequence[Result]) -> str:
     lines = [_line("gateway", "fault", *Shape), _line("---", "---", *("---" for _ in Shape))]
     for (gateway, name), played in rows.items():
         lines.append(_line(gateway, name, *("".join(_mark(played.get((s, k))) for k in Kill) for s in Shape)))
+    return "\n".join(lines)
+
+
+CONTROL = "The control: refunds of one amount with the look-up switched off, and with the guard left on."
+
+CROWD = "Twenty claimants of ten units of one payment, each again until accepted or refused; one refund in the console."
+
+
+def crowd(crowds: Sequence[Crowd]) -> str:
+    """What came of the claimants at each gateway: so many were accepted, and refunded; the others were refused."""
+    lines = ["| gateway | calls | accepted | refunded | |", "| --- | --- | --- | --- | --- |"]
+    lines += [
+        f"| {one.gateway} | {one.calls} | {one.accepted} | {one.refunded} | {'X' if one.wrong else ''} |"
+        for one in crowds
+    ]
     return "\n".join(lines)
 
 

@@ -90,7 +90,10 @@ async def test_whatever_is_lost_the_money_goes_back_once(house: House, provider:
     assert await house.balanced()
 
 
-async def test_money_that_somebody_else_gave_back_undoes_the_claim(house: House, provider: Provider) -> None:
+async def test_money_that_somebody_else_gave_back_undoes_the_claim_and_counts_in_the_next(
+    house: House, provider: Provider
+) -> None:
+    """P10. Nobody told of it: the claim that met it has the payment compared, so that the next one is right."""
     order_no, number = await provider.paid(30_000)
     await provider.call("POST", f"/payments/{number}/refunds", {"amount": 5_000, "reason": "by hand"})
     asked = house.asked(order_no, {1: 1})
@@ -99,6 +102,11 @@ async def test_money_that_somebody_else_gave_back_undoes_the_claim(house: House,
     assert await provider.refunds(number) == [(5_000, "by hand")]
     outcomes = await house.rows("SELECT outcome FROM refund_attempts WHERE claim_no = :n", n=asked.claim_no)
     assert [one["outcome"] for one in outcomes] == ["CONFLICT"]
+    rest = house.asked(order_no, {1: 3})
+    await house.cancel(rest)
+    assert (await house.outcome(rest.workflow_id))["status"] == "COMPLETED"
+    assert [amount for amount, _ in await provider.refunds(number)] == [5_000, 25_000]
+    assert await house.balanced()
 
 
 async def test_what_portone_only_accepted_is_settled_when_it_says_so(house: House) -> None:

@@ -261,9 +261,10 @@ class House:
             )
         )
 
-    async def balanced(self) -> bool:
-        """Whether every sum of every order comes out, the books among them."""
-        return not await self.rows("SELECT * FROM order_differences")
+    async def balanced(self, order_no: str | None = None) -> bool:
+        """Whether every sum of every order, or of one, comes out, the books among them."""
+        rows = await self.rows("SELECT order_no FROM order_differences")
+        return not [row for row in rows if order_no in (None, row["order_no"])]
 
 
 @asynccontextmanager
