@@ -157,6 +157,33 @@ async def test_one_that_a_person_settled_a_leg_with_is_the_same_money(conn: Asyn
     assert armed.attempt.guard == 15_000
 
 
+async def test_one_that_a_person_knows_as_the_leg_s_own_counts_as_the_leg_alone(conn: AsyncConnection) -> None:
+    """Booked after an answer that said nothing was done; the next attempt's outcome is unknown, a person names it."""
+    await shop.bring(conn, ORDER)
+    claim_no, _ = await shop.open_cancel(conn, ORDER.order_no, {1: 1})
+    head = await shop.head_of(conn, claim_no)
+    armed = await _armed(conn, claim_no)
+    assert await refunds.answered_with_error(conn, head, armed, AttemptOutcome.PASSING_ERROR, "PROVIDER_ERROR")
+    assert await _book(conn, 10_000, "R1")
+    await _armed(conn, claim_no)
+    await shop.decide(conn, claim_no)
+    await by_hand.settle_by_reference(conn, f"{claim_no}-1", "R1")
+    assert await _left(conn) == {"1": 15_000, "2": 5_000}
+    assert (await _books(conn)).refunded == 10_000
+    [kept] = await external_of_order(conn, ORDER.order_no)
+    assert (kept.state, kept.leg_id) == (ExternalState.OURS, f"{claim_no}-1")
+
+
+async def test_one_that_failed_settles_no_leg(conn: AsyncConnection) -> None:
+    await shop.bring(conn, ORDER)
+    await _book(conn, 10_000)
+    await forget_foreign_refund(conn, ORDER.order_no, "1", "console-1")
+    claim_no, _ = await shop.open_cancel(conn, ORDER.order_no, {1: 1})
+    await by_hand.settle(conn, f"{claim_no}-1", "console-1")
+    [kept] = await external_of_order(conn, ORDER.order_no)
+    assert (kept.state, kept.leg_id) == (ExternalState.FAILED, None)
+
+
 async def test_one_that_meets_a_refund_already_planned_leaves_that_as_it_is(conn: AsyncConnection) -> None:
     """Legs are never planned anew: the guard stops what the payment can't give any more, and no more is."""
     await shop.bring(conn, ORDER)
