@@ -107,6 +107,15 @@ async def _by_console(house: House, stand: StandIn, payment: str, captured: int,
     await stand.by_console(payment, max(PRICE, left // PRICE // 2 * PRICE))
 
 
+async def _stopped(house: House, order_no: str) -> bool:
+    """Whether a guard has stopped a refund: only by that does the next claim know of a refund that nobody told of."""
+    return bool(
+        await house.rows(
+            "SELECT 1 FROM refund_attempts WHERE order_no = :no AND outcome = 'CONFLICT' LIMIT 1", no=order_no
+        )
+    )
+
+
 async def _wrong(
     house: House, stand: StandIn, order_no: str, accepted: list[str], captured: int
 ) -> tuple[list[str], int]:
@@ -123,12 +132,17 @@ async def _wrong(
     ours = [(one.reference, one.ref, one.amount) for one in there if one.reference != "by hand"]
     if sorted(ours) != sorted((leg["leg_id"], leg["refund_ref"], leg["amount"]) for leg in done):
         wrong.append(f"the gateway has {ours}, we have {done}")
-    if {leg["claim_no"] for leg in legs} != set(accepted):
-        wrong.append(f"accepted were {sorted(accepted)}, there are {sorted(leg['claim_no'] for leg in legs)}")
+    claims = await house.rows("SELECT claim_no, status, refund FROM claims WHERE order_no = :no", no=order_no)
+    if {claim["claim_no"] for claim in claims} != set(accepted):
+        wrong.append(f"accepted were {sorted(accepted)}, there are {claims}")
+    # What somebody else has returned is not returned again: the last of them may have nothing to return.
+    legless = {claim["claim_no"] for claim in claims} - {leg["claim_no"] for leg in legs}
+    if any(claim["claim_no"] in legless and (claim["status"], claim["refund"]) != ("COMPLETED", 0) for claim in claims):
+        wrong.append(f"without a refund, and not completed: {claims}")
     if any(leg["status"] != "REJECTED" for leg in legs if leg not in done):
         wrong.append(f"neither completed nor undone: {legs}")
     by_hand = [number for number, one in enumerate(there) if one.reference == "by hand"]
-    if by_hand and stand.name not in UNGUARDED and by_hand != [len(there) - 1]:
-        wrong.append(f"the guard was not honoured after somebody else's refund: {there}")
+    if by_hand and stand.name not in UNGUARDED and by_hand != [len(there) - 1] and not await _stopped(house, order_no):
+        wrong.append(f"no guard stopped the first after somebody else's refund: {there}")
     wrong += [str(row) for row in await house.rows("SELECT * FROM order_differences WHERE order_no = :no", no=order_no)]
     return wrong, len(done)
