@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from gateways.payments import portone
 from gateways.payments.port import PaymentGateway, Touched
+from gateways.payments.portone import adapter as portone_adapter
 from gateways.payments.stripe import gateway as stripe_gateway
 from gateways.payments.toss import adapter as toss_adapter
 from tests.gateways.stripe.conftest import adapter as stripe_at
@@ -24,7 +24,7 @@ async def test_every_payment_that_gave_back_is_listed_page_by_page(
     sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(toss_adapter, "TRANSACTIONS", 1)
-    monkeypatch.setattr(portone, "LISTED_AT_ONCE", 1)
+    monkeypatch.setattr(portone_adapter, "LISTED_AT_ONCE", 1)
     monkeypatch.setattr(stripe_gateway, "LARGEST_PAGE", 1)
     made: dict[str, Callable[[str], PaymentGateway]] = {
         "toss": toss_at,

@@ -39,17 +39,10 @@ from gateways.payments.port import (
     Unknown,
     WebhookHint,
 )
-from gateways.payments.portone import (
-    CHARGE_MEANINGS,
-    MEANINGS,
-    PaymentBody,
-    PortOneGateway,
-    accepted,
-    charge_read,
-    classify,
-    classify_charge,
-    error_code,
-)
+from gateways.payments.portone import PortOneGateway
+from gateways.payments.portone.adapter import accepted, charge_read, error_code
+from gateways.payments.portone.bodies import PaymentBody
+from gateways.payments.portone.codes import CHARGE_MEANINGS, MEANINGS, classify, classify_charge
 from settings import Settings
 
 ROWS: list[tuple[str | None, Outcome]] = [

@@ -1,25 +1,16 @@
-"""PortOne V2 (``https://api.portone.io``), over its REST API: its own SDK sends no idempotency keys.
-
-Amounts are minor units by ISO 4217, as ours are. A cancellation echoes our reference in `reason`. A charge makes a
-payment under a number that the merchant chooses: it is our reference, so a charge is known again by reading it.
-"""
+"""PortOne behind the port. Its address, its keys and its words; what they mean is in `codes`."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import json
 import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError
 
 from domain.orders import Means
 from gateways.payments.http import OneShot
@@ -34,7 +25,6 @@ from gateways.payments.port import (
     ChargeRecord,
     Closed,
     CloseOutcome,
-    Conflict,
     Done,
     Found,
     Misconfigured,
@@ -44,12 +34,8 @@ from gateways.payments.port import (
     Outcome,
     PaymentSnapshot,
     Pending,
-    RefundAccount,
     RefundCommand,
-    RefundRecord,
-    RefundStatus,
     Rejected,
-    Retry,
     StillOpen,
     Touched,
     Undetermined,
@@ -57,54 +43,10 @@ from gateways.payments.port import (
     Unlisted,
     WebhookHint,
 )
-
-PAYMENT_UNKNOWN = "PAYMENT_NOT_FOUND"
-"""The code of a payment that it does not know; any other 404 says nothing about the payment."""
-
-PROVIDER_FAILED = "PG_PROVIDER"
-"""The provider behind it failed, or declined, or did it and didn't say so: only a read tells."""
-
-MEANINGS: Mapping[str, Callable[[str], Outcome]] = {
-    "IDEMPOTENCY_OUTSTANDING_REQUEST": Retry,
-    # Ours may be what emptied it: a conflict is looked up before it is believed.
-    "PAYMENT_ALREADY_CANCELLED": Conflict,
-    "CANCELLABLE_AMOUNT_CONSISTENCY_BROKEN": Conflict,
-    "CANCEL_AMOUNT_EXCEEDS_CANCELLABLE_AMOUNT": Conflict,
-    "CANCEL_TAX_AMOUNT_EXCEEDS_CANCELLABLE_TAX_AMOUNT": Conflict,
-    "CANCEL_TAX_FREE_AMOUNT_EXCEEDS_CANCELLABLE_TAX_FREE_AMOUNT": Conflict,
-    "PAYMENT_NOT_PAID": Conflict,
-    PAYMENT_UNKNOWN: Rejected,
-    "SUM_OF_PARTS_EXCEEDS_CANCEL_AMOUNT": Rejected,
-    "NEGATIVE_PROMOTION_ADJUSTED_CANCEL_AMOUNT": Rejected,
-    "PROMOTION_DISCOUNT_RETAIN_OPTION_SHOULD_NOT_BE_CHANGED": Rejected,
-    "INVALID_REQUEST": Misconfigured,
-    "UNAUTHORIZED": Misconfigured,
-    "FORBIDDEN": Misconfigured,
-}
-"""What an error's `type` means for a refund: decided by it alone. One that is not here is Unknown, PG_PROVIDER too."""
-
-CHARGE_MEANINGS: Mapping[str, Callable[[str], ChargeOutcome]] = {
-    "IDEMPOTENCY_OUTSTANDING_REQUEST": Retry,
-    "BILLING_KEY_NOT_FOUND": Rejected,
-    "BILLING_KEY_ALREADY_DELETED": Rejected,
-    "SUM_OF_PARTS_EXCEEDS_TOTAL_AMOUNT": Rejected,
-    "DISCOUNT_AMOUNT_EXCEEDS_TOTAL_AMOUNT": Rejected,
-    "PROMOTION_PAY_METHOD_DOES_NOT_MATCH": Rejected,
-    "CHANNEL_NOT_FOUND": Misconfigured,
-    "INVALID_REQUEST": Misconfigured,
-    "UNAUTHORIZED": Misconfigured,
-    "FORBIDDEN": Misconfigured,
-}
-"""As MEANINGS, for a charge. ALREADY_PAID is not here: under our own number it is our charge, which a read shows."""
-
-BANKS: Mapping[int, str] = {
-    1: "BANK_OF_KOREA", 2: "KDB", 3: "IBK", 4: "KOOKMIN", 7: "SUHYUP", 8: "KEXIM", 11: "NONGHYUP",
-    12: "LOCAL_NONGHYUP", 20: "WOORI", 23: "STANDARD_CHARTERED", 27: "CITI", 30: "SUHYUP_FEDERATION", 31: "DAEGU",
-    32: "BUSAN", 34: "KWANGJU", 35: "JEJU", 37: "JEONBUK", 39: "KYONGNAM", 45: "KFCC", 48: "SHINHYUP",
-    50: "SAVINGS_BANK", 54: "HSBC", 55: "DEUTSCHE", 71: "POST", 81: "HANA", 88: "SHINHAN", 89: "K_BANK", 90: "KAKAO",
-    92: "TOSS",
-}  # fmt: skip
-"""PortOne's names of banks, by the number that Korean banks have among themselves (088 and 88 are the same)."""
+from gateways.payments.portone import webhooks
+from gateways.payments.portone.banks import refund_account
+from gateways.payments.portone.bodies import CancelAnswerBody, ErrorBody, PageBody, PaymentBody
+from gateways.payments.portone.codes import PAYMENT_UNKNOWN, PROVIDER_FAILED, classify, classify_charge
 
 CHARGEABLE = frozenset({Means.CARD, Means.SIMPLE_PAY})
 ORDER_NAME = "추가 결제"
@@ -113,7 +55,6 @@ ORDER_NAME = "추가 결제"
 LISTED_AT_ONCE = 100
 
 KEY = re.compile(r"[A-Za-z0-9\-_]{16,256}")
-WEBHOOK_TOLERANCE = timedelta(minutes=5)
 
 
 class PortOneGateway:
@@ -140,7 +81,7 @@ class PortOneGateway:
         self.name = name
         self.capabilities = Capabilities(settling=settling, key_life=key_life, charges=True)
         self._store_id = store_id
-        self._webhook_secret = None if webhook_secret is None else _signing_key(webhook_secret)
+        self._signing_key = None if webhook_secret is None else webhooks.signing_key(webhook_secret)
         self._clock = clock
         self._http = OneShot(
             base_url,
@@ -163,7 +104,7 @@ class PortOneGateway:
         parts = {"taxFreeAmount": command.tax_free, "vatAmount": command.vat}
         body |= {name: part for name, part in parts.items() if part is not None}
         if command.account is not None:
-            account = _account(command.account)
+            account = refund_account(command.account)
             if account is None:
                 return NeedsAccount("bank_unknown")
             body["refundAccount"] = account
@@ -260,7 +201,7 @@ class PortOneGateway:
             code = error_code(response.content)
             return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
         try:
-            page = _PageBody.model_validate_json(response.content)
+            page = PageBody.model_validate_json(response.content)
         except ValidationError:
             return Undetermined("unreadable_answer")
         more = bool(page.items) and (number + 1) * LISTED_AT_ONCE < page.page.total_count
@@ -284,54 +225,16 @@ class PortOneGateway:
         return payment if payment.whole else Undetermined("cancellations_missing")
 
     def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
-        """Signed as Standard Webhooks: an HMAC of id, time and body, and the time not far from now."""
-        if self._webhook_secret is None:
-            return BadWebhook("webhook_secret_missing")
-        delivery, at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-        if not delivery or re.fullmatch(r"[0-9]{1,12}", at) is None:
-            return BadWebhook("signature_missing")
-        signed = hmac.digest(self._webhook_secret, f"{delivery}.{at}.".encode() + raw, hashlib.sha256)
-        ours = b"v1," + base64.b64encode(signed)
-        given = headers.get("webhook-signature", "").split(" ")
-        if not any(hmac.compare_digest(one.encode(), ours) for one in given):
-            return BadWebhook("signature_wrong")
-        if abs(self._clock() - int(at)) > WEBHOOK_TOLERANCE.total_seconds():
-            return BadWebhook("too_old_or_too_new")
-        try:
-            told = _WebhookBody.model_validate_json(raw)
-        except ValidationError:
-            return BadWebhook("unreadable", authentic=True)
-        if told.data.store_id != self._store_id:
-            return BadWebhook("another_store", authentic=True)
-        return WebhookHint(delivery, told.type, payment_ref=told.data.payment_id, refund_ref=told.data.cancellation_id)
+        return webhooks.parse(raw, headers, self._signing_key, self._store_id, self._clock())
 
     async def aclose(self) -> None:
         await self._http.aclose()
 
 
-# --- classifying ----------------------------------------------------------------------------------------------------
-
-
-def classify(code: str | None) -> Outcome:
-    """The outcome of an error answer with this `type`; None: it carried none."""
-    if code is None:
-        return Unknown("no_code", answered=True)
-    meaning = MEANINGS.get(code)
-    return Unknown(code, answered=True) if meaning is None else meaning(code)
-
-
-def classify_charge(code: str | None) -> ChargeOutcome:
-    """As `classify`, for a charge."""
-    if code is None:
-        return Unknown("no_code", answered=True)
-    meaning = CHARGE_MEANINGS.get(code)
-    return Unknown(code, answered=True) if meaning is None else meaning(code)
-
-
 def error_code(content: bytes) -> str | None:
     """The `type` of an error answer; None when it isn't PortOne's kind of answer."""
     try:
-        return _ErrorBody.model_validate_json(content).type
+        return ErrorBody.model_validate_json(content).type
     except ValidationError:
         return None
 
@@ -339,7 +242,7 @@ def error_code(content: bytes) -> str | None:
 def accepted(content: bytes, command: RefundCommand) -> Outcome:
     """What a 200 to a cancel means: it counts only when it tells of this very refund."""
     try:
-        cancellation = _CancelAnswer.model_validate_json(content).cancellation
+        cancellation = CancelAnswerBody.model_validate_json(content).cancellation
     except ValidationError:
         return Unknown("unreadable_answer", answered=True)
     if (cancellation.reason, cancellation.total_amount) != (command.reference, command.amount):
@@ -390,107 +293,3 @@ def closed(payment: PaymentBody | NoSuchPayment | Undetermined) -> CloseOutcome 
 
 def _path(payment_ref: str) -> str:
     return f"/payments/{quote(payment_ref, safe='')}"
-
-
-def _account(account: RefundAccount) -> dict[str, str] | None:
-    """None when PortOne knows no such bank."""
-    bank = BANKS.get(int(account.bank)) if re.fullmatch(r"[0-9]{1,3}", account.bank) else None
-    if bank is None:
-        return None
-    return {"bank": bank, "number": re.sub(r"[ -]", "", account.number), "holderName": account.holder}
-
-
-def _signing_key(secret: SecretStr) -> bytes:
-    try:
-        return base64.b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
-    except binascii.Error:
-        raise ValueError("PortOne's webhook secret is whsec_ and base64") from None
-
-
-# --- its words ------------------------------------------------------------------------------------------------------
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
-
-
-class _ErrorBody(_Body):
-    type: str = Field(min_length=1)
-
-
-class _Cancellation(_Body):
-    id: str = Field(min_length=1)
-    status: Literal["SUCCEEDED", "REQUESTED", "FAILED"]
-    total_amount: int = Field(alias="totalAmount")
-    reason: str
-
-    def record(self) -> RefundRecord:
-        status = {
-            "SUCCEEDED": RefundStatus.SUCCEEDED,
-            "REQUESTED": RefundStatus.PENDING,
-            "FAILED": RefundStatus.FAILED,
-        }
-        return RefundRecord(self.id, self.total_amount, status[self.status], self.reason)
-
-
-class _CancelAnswer(_Body):
-    cancellation: _Cancellation
-
-
-class _Amount(_Body):
-    total: int
-    cancelled: int
-
-
-class PaymentBody(_Body):
-    """A payment as PortOne shows it. `cancelled` counts what has succeeded, not what is still on its way."""
-
-    id: str
-    status: Literal[
-        "READY", "PAY_PENDING", "VIRTUAL_ACCOUNT_ISSUED", "PAID", "FAILED", "PARTIAL_CANCELLED", "CANCELLED"
-    ]
-    amount: _Amount
-    paid_at: str | None = Field(None, alias="paidAt")
-    cancellations: tuple[_Cancellation, ...] = ()
-
-    @property
-    def taken(self) -> bool:
-        """Whether money came in, whatever went back since. A closed virtual account is CANCELLED and was never paid."""
-        return self.status in ("PAID", "PARTIAL_CANCELLED") or (self.status == "CANCELLED" and self.paid_at is not None)
-
-    @property
-    def whole(self) -> bool:
-        """Whether the cancellations shown make up what was cancelled: if not, ours may be among those not shown."""
-        return self._sum("SUCCEEDED") >= self.amount.cancelled
-
-    def snapshot(self) -> PaymentSnapshot:
-        balance = self.amount.total - self._sum("SUCCEEDED") - self._sum("REQUESTED") if self.taken else 0
-        captured = self.amount.total if self.taken else 0
-        return PaymentSnapshot(balance, tuple(one.record() for one in self.cancellations), captured)
-
-    def _sum(self, status: str) -> int:
-        return sum(one.total_amount for one in self.cancellations if one.status == status)
-
-
-class _ListedBody(_Body):
-    id: str
-
-
-class _PageInfo(_Body):
-    total_count: int = Field(alias="totalCount")
-
-
-class _PageBody(_Body):
-    items: tuple[_ListedBody, ...]
-    page: _PageInfo
-
-
-class _WebhookData(_Body):
-    store_id: str = Field(alias="storeId")
-    payment_id: str | None = Field(None, alias="paymentId")
-    cancellation_id: str | None = Field(None, alias="cancellationId")
-
-
-class _WebhookBody(_Body):
-    type: str
-    data: _WebhookData
