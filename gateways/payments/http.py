@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol, Self, TypeVar
 
 import httpx
+from pydantic import BaseModel, ValidationError
 
 from gateways.http import NEVER_SENT, single_shot
 from gateways.payments.port import NotSent, Undetermined, Unknown
+
+B = TypeVar("B", bound=BaseModel)
+
+
+class ErrorAnswer(Protocol):
+    """The shape of a provider's error answers: a model that finds the provider's own code in one."""
+
+    @property
+    def code(self) -> str: ...
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray) -> Self: ...
 
 
 class OneShot:
@@ -50,3 +64,29 @@ class OneShot:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+def code_in(content: bytes, error: type[ErrorAnswer]) -> str | None:
+    """The provider's code in an error answer; None when it isn't the provider's kind of answer."""
+    try:
+        return error.model_validate_json(content).code
+    except ValidationError:
+        return None
+
+
+def read_as(response: httpx.Response | Undetermined, body: type[B], error: type[ErrorAnswer]) -> B | Undetermined:
+    """What a read came to: only a 200 that is wholly a `body` is believed."""
+    if isinstance(response, Undetermined):
+        return response
+    if response.status_code != httpx.codes.OK:
+        return unread(response, error)
+    try:
+        return body.model_validate_json(response.content)
+    except ValidationError:
+        return Undetermined("unreadable_answer")
+
+
+def unread(response: httpx.Response, error: type[ErrorAnswer]) -> Undetermined:
+    """What an error answer to a read leaves: the provider's own code, else the status."""
+    code = code_in(response.content, error)
+    return Undetermined(code or f"http_{response.status_code}", answered=code is not None)

@@ -15,7 +15,7 @@ from typing import Literal
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from gateways.payments.http import OneShot
+from gateways.payments.http import OneShot, code_in, unread
 from gateways.payments.matching import find_echoed
 from gateways.payments.port import (
     CLOSING_UNSUPPORTED,
@@ -101,7 +101,7 @@ class KakaoPayGateway:
             return response
         if response.status_code == httpx.codes.OK:
             return accepted(response.content, command)
-        code = error_code(response.content)
+        code = code_in(response.content, ErrorBody)
         if code == REFUSED:
             return refused(await self.read(command.payment_ref), command)
         return classify(code)
@@ -121,8 +121,7 @@ class KakaoPayGateway:
         if isinstance(response, Undetermined):
             return response
         if response.status_code != httpx.codes.OK:
-            code = error_code(response.content)
-            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
+            return unread(response, ErrorBody)
         return shown(response.content, payment_ref)
 
     async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:
@@ -158,14 +157,6 @@ def classify(code: str | None) -> Outcome:
         return Unknown("no_code", answered=True)
     meaning = MEANINGS.get(code)
     return Unknown(code, answered=True) if meaning is None else meaning(code)
-
-
-def error_code(content: bytes) -> str | None:
-    """The `error_code` of an answer; None when it isn't KakaoPay's kind of answer."""
-    try:
-        return str(_ErrorBody.model_validate_json(content).error_code)
-    except ValidationError:
-        return None
 
 
 def accepted(content: bytes, command: RefundCommand) -> Outcome:
@@ -216,8 +207,12 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
-class _ErrorBody(_Body):
+class ErrorBody(_Body):
     error_code: int
+
+    @property
+    def code(self) -> str:
+        return str(self.error_code)
 
 
 class _Amount(_Body):

@@ -11,7 +11,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from domain.orders import Means
-from gateways.payments.http import OneShot
+from gateways.payments.http import OneShot, code_in, read_as
 from gateways.payments.matching import find_our_charge, find_ours
 from gateways.payments.port import (
     CLOSING_UNSUPPORTED,
@@ -97,7 +97,7 @@ class SandboxGateway:
             return response
         if response.status_code == httpx.codes.OK:
             return _accepted(response, command)
-        return classify(error_code(response))
+        return classify(code_in(response.content, ErrorBody))
 
     async def charge(self, command: ChargeCommand) -> ChargeOutcome:
         if command.means not in PAY_WAYS:
@@ -114,24 +114,18 @@ class SandboxGateway:
             return response
         if response.status_code == httpx.codes.OK:
             return _taken(response, command)
-        return classify_charge(error_code(response))
+        return classify_charge(code_in(response.content, ErrorBody))
 
     async def _post(self, path: str, key: str, body: Mapping[str, object]) -> httpx.Response | NotSent | Unknown:
         return await self._http.send(path, body, {"Idempotency-Key": key})
 
     async def list_charges(self, reference: str) -> tuple[ChargeRecord, ...] | Undetermined:
-        response = await self._http.ask("/charges", {"reference": reference})
-        if isinstance(response, Undetermined):
-            return response
-        if response.status_code != httpx.codes.OK:
-            return Undetermined(error_code(response) or f"http_{response.status_code}")
-        try:
-            listed = _ChargesBody.model_validate_json(response.content).charges
-        except ValidationError:
-            return Undetermined("unreadable_answer")
-        if any(charge.reference != reference for charge in listed):
+        listed = read_as(await self._http.ask("/charges", {"reference": reference}), _ChargesBody, ErrorBody)
+        if isinstance(listed, Undetermined):
+            return listed
+        if any(charge.reference != reference for charge in listed.charges):
             return Undetermined("answer_of_another_charge")
-        return tuple(ChargeRecord(charge.pgTid, charge.amount) for charge in listed)
+        return tuple(ChargeRecord(charge.pgTid, charge.amount) for charge in listed.charges)
 
     async def find_charge(self, reference: str, amount: int) -> Found | Absent | Undetermined:
         listed = await self.list_charges(reference)
@@ -139,17 +133,10 @@ class SandboxGateway:
 
     async def read(self, payment_ref: str) -> PaymentSnapshot | NoSuchPayment | Undetermined:
         response = await self._http.ask(f"/payments/{quote(payment_ref, safe='')}")
-        if isinstance(response, Undetermined):
-            return response
-        if response.status_code != httpx.codes.OK:
-            code = error_code(response)
-            if code == PAYMENT_UNKNOWN:
-                return NoSuchPayment()
-            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
-        try:
-            return _PaymentBody.model_validate_json(response.content).snapshot()
-        except ValidationError:
-            return Undetermined("unreadable_answer")
+        payment = read_as(response, _PaymentBody, ErrorBody)
+        if isinstance(payment, Undetermined):
+            return NoSuchPayment() if payment.code == PAYMENT_UNKNOWN else payment
+        return payment.snapshot()
 
     async def find(self, payment_ref: str, reference: str, amount: int) -> Found | Absent | Undetermined:
         match await self.read(payment_ref):
@@ -168,15 +155,9 @@ class SandboxGateway:
     ) -> Touched | Unlisted | Undetermined:
         asked = {"since": since.isoformat(), "until": until.isoformat()}
         response = await self._http.ask("/refunds", asked if cursor is None else {**asked, "after": cursor})
-        if isinstance(response, Undetermined):
-            return response
-        if response.status_code != httpx.codes.OK:
-            code = error_code(response)
-            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
-        try:
-            page = _RefundsBody.model_validate_json(response.content)
-        except ValidationError:
-            return Undetermined("unreadable_answer")
+        page = read_as(response, _RefundsBody, ErrorBody)
+        if isinstance(page, Undetermined):
+            return page
         return Touched(tuple(refund.pgTid for refund in page.refunds), page.next)
 
     def parse_webhook(self, raw: bytes, headers: Mapping[str, str], peer: str) -> WebhookHint | BadWebhook:
@@ -200,14 +181,6 @@ def classify_charge(code: str | None) -> ChargeOutcome:
         return Unknown("no_code", answered=True)
     meaning = CHARGE_MEANINGS.get(code)
     return Unknown(code, answered=True) if meaning is None else meaning(code)
-
-
-def error_code(response: httpx.Response) -> str | None:
-    """The gateway's code in an error answer; None when it isn't the gateway's kind of answer."""
-    try:
-        return _ErrorBody.model_validate_json(response.content).code
-    except ValidationError:
-        return None
 
 
 def _accepted(response: httpx.Response, command: RefundCommand) -> Outcome:
@@ -237,7 +210,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
-class _ErrorBody(_Body):
+class ErrorBody(_Body):
     code: str
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-import httpx
 import pytest
 
 from domain.orders import Means
+from gateways.payments.http import code_in
 from gateways.payments.port import Conflict, Misconfigured, Outcome, RefundCommand, Rejected, Retry, Unknown
-from gateways.payments.sandbox import MEANINGS, SandboxGateway, classify, error_code
+from gateways.payments.sandbox import MEANINGS, ErrorBody, SandboxGateway, classify
 from tests.gateways.conftest import adapter
 from tests.refunds.waiting import until
 from tests.sandbox.caller import Caller, fresh
@@ -96,5 +96,5 @@ async def test_a_key_still_at_work_is_asked_again_with_the_same_key(gateway: San
 
 
 def test_an_answer_without_the_gateways_code_has_none() -> None:
-    assert error_code(httpx.Response(404, text="<html>not here</html>")) is None
-    assert error_code(httpx.Response(404, json={"detail": "Not Found"})) is None
+    assert code_in(b"<html>not here</html>", ErrorBody) is None
+    assert code_in(b'{"detail": "Not Found"}', ErrorBody) is None

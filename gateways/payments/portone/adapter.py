@@ -13,7 +13,7 @@ import httpx
 from pydantic import SecretStr, ValidationError
 
 from domain.orders import Means
-from gateways.payments.http import OneShot
+from gateways.payments.http import OneShot, code_in, read_as
 from gateways.payments.matching import find_our_charge, find_ours
 from gateways.payments.port import (
     Absent,
@@ -113,7 +113,7 @@ class PortOneGateway:
             return response
         if response.status_code == httpx.codes.OK:
             return accepted(response.content, command)
-        return classify(error_code(response.content))
+        return classify(code_in(response.content, ErrorBody))
 
     async def charge(self, command: ChargeCommand) -> ChargeOutcome:
         if command.means not in CHARGEABLE:
@@ -135,7 +135,7 @@ class PortOneGateway:
         if response.status_code == httpx.codes.OK:
             # It tells neither the amount nor whose payment it is, so the payment itself is asked.
             return charge_read(await self._payment(command.reference), command, None)
-        code = error_code(response.content)
+        code = code_in(response.content, ErrorBody)
         if code == PROVIDER_FAILED:
             return charge_read(await self._payment(command.reference), command, code)
         return classify_charge(code)
@@ -177,7 +177,7 @@ class PortOneGateway:
         if not isinstance(response, httpx.Response):
             return StillOpen(response.code, again=True)
         after = closed(await self._payment(payment_ref))
-        return StillOpen(error_code(response.content) or "unconfirmed", again=True) if after is None else after
+        return StillOpen(code_in(response.content, ErrorBody) or "unconfirmed", again=True) if after is None else after
 
     async def list_touched(
         self, since: datetime, until: datetime, cursor: str | None = None
@@ -194,32 +194,17 @@ class PortOneGateway:
             "sortOrder": "ASC",
         }
         asked = {"page": {"number": number, "size": LISTED_AT_ONCE}, "filter": wanted}
-        response = await self._http.ask("/payments", {"requestBody": json.dumps(asked)})
-        if isinstance(response, Undetermined):
-            return response
-        if response.status_code != httpx.codes.OK:
-            code = error_code(response.content)
-            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
-        try:
-            page = PageBody.model_validate_json(response.content)
-        except ValidationError:
-            return Undetermined("unreadable_answer")
+        page = read_as(await self._http.ask("/payments", {"requestBody": json.dumps(asked)}), PageBody, ErrorBody)
+        if isinstance(page, Undetermined):
+            return page
         more = bool(page.items) and (number + 1) * LISTED_AT_ONCE < page.page.total_count
         return Touched(tuple(one.id for one in page.items), str(number + 1) if more else None)
 
     async def _payment(self, payment_ref: str) -> PaymentBody | NoSuchPayment | Undetermined:
         response = await self._http.ask(_path(payment_ref), {"storeId": self._store_id})
-        if isinstance(response, Undetermined):
-            return response
-        if response.status_code != httpx.codes.OK:
-            code = error_code(response.content)
-            if code == PAYMENT_UNKNOWN:
-                return NoSuchPayment()
-            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
-        try:
-            payment = PaymentBody.model_validate_json(response.content)
-        except ValidationError:
-            return Undetermined("unreadable_answer")
+        payment = read_as(response, PaymentBody, ErrorBody)
+        if isinstance(payment, Undetermined):
+            return NoSuchPayment() if payment.code == PAYMENT_UNKNOWN else payment
         if payment.id != payment_ref:
             return Undetermined("answer_of_another_payment")
         return payment if payment.whole else Undetermined("cancellations_missing")
@@ -229,14 +214,6 @@ class PortOneGateway:
 
     async def aclose(self) -> None:
         await self._http.aclose()
-
-
-def error_code(content: bytes) -> str | None:
-    """The `type` of an error answer; None when it isn't PortOne's kind of answer."""
-    try:
-        return ErrorBody.model_validate_json(content).type
-    except ValidationError:
-        return None
 
 
 def accepted(content: bytes, command: RefundCommand) -> Outcome:

@@ -16,7 +16,7 @@ class Body(BaseModel):
 
 
 class ErrorBody(Body):
-    type: str = Field(min_length=1)
+    code: str = Field(alias="type", min_length=1)
 
 
 class CancellationBody(Body):

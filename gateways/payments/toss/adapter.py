@@ -12,7 +12,7 @@ import httpx
 from pydantic import SecretStr, ValidationError
 
 from domain.orders import Means
-from gateways.payments.http import OneShot
+from gateways.payments.http import OneShot, code_in, read_as
 from gateways.payments.matching import find_echoed, find_our_charge
 from gateways.payments.port import (
     Absent,
@@ -128,7 +128,7 @@ class TossGateway:
             return response
         if response.status_code == httpx.codes.OK:
             return _refunded(response, command)
-        return classify(error_code(response), response.status_code)
+        return classify(code_in(response.content, ErrorBody), response.status_code)
 
     async def charge(self, command: ChargeCommand) -> ChargeOutcome:
         """The token is ``<billing key>:<customer key>``; Toss wants both, and a pair that doesn't fit is refused.
@@ -156,7 +156,7 @@ class TossGateway:
             return response
         if response.status_code == httpx.codes.OK:
             return _taken(response, command)
-        return classify_charge(error_code(response), response.status_code)
+        return classify_charge(code_in(response.content, ErrorBody), response.status_code)
 
     async def list_charges(self, reference: str) -> tuple[ChargeRecord, ...] | Undetermined:
         """At most one: an order's number is good for one payment."""
@@ -202,7 +202,7 @@ class TossGateway:
         if not isinstance(response, httpx.Response):
             return StillOpen(response.code, again=True)
         after = _closed(await self._read(path), payment_ref)
-        return StillOpen(error_code(response) or "unconfirmed", again=True) if after is None else after
+        return StillOpen(code_in(response.content, ErrorBody) or "unconfirmed", again=True) if after is None else after
 
     async def list_touched(
         self, since: datetime, until: datetime, cursor: str | None = None
@@ -211,16 +211,10 @@ class TossGateway:
         span = {"startDate": _on_toss_clock(since), "endDate": _on_toss_clock(until), "limit": str(TRANSACTIONS)}
         if cursor is not None:
             span["startingAfter"] = cursor
-        response = await self._http.ask("/v1/transactions", span)
-        if isinstance(response, Undetermined):
-            return response
-        if response.status_code != httpx.codes.OK:
-            code = error_code(response)
-            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
-        try:
-            page = TransactionsBody.model_validate_json(response.content).root
-        except ValidationError:
-            return Undetermined("unreadable_answer")
+        listed = read_as(await self._http.ask("/v1/transactions", span), TransactionsBody, ErrorBody)
+        if isinstance(listed, Undetermined):
+            return listed
+        page = listed.root
         # A page may be shorter than was asked for: only an empty one is surely the last.
         return Touched(
             tuple(one.paymentKey for one in page if one.status in GAVE_BACK),
@@ -233,7 +227,7 @@ class TossGateway:
         if not isinstance(response, httpx.Response):
             return response
         if response.status_code != httpx.codes.OK:
-            return classify_receipt(error_code(response), response.status_code)
+            return classify_receipt(code_in(response.content, ErrorBody), response.status_code)
         try:
             told = ReceiptBody.model_validate_json(response.content)
         except ValidationError:
@@ -262,16 +256,9 @@ class TossGateway:
         found: list[ReceiptBody] = []
         page = {"requestDate": day, "limit": "100"}
         for _ in range(_MOST_PAGES):
-            response = await self._http.ask("/v1/cash-receipts", page)
-            if isinstance(response, Undetermined):
-                return response
-            if response.status_code != httpx.codes.OK:
-                code = error_code(response)
-                return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
-            try:
-                told = ReceiptsBody.model_validate_json(response.content)
-            except ValidationError:
-                return Undetermined("unreadable_answer")
+            told = read_as(await self._http.ask("/v1/cash-receipts", page), ReceiptsBody, ErrorBody)
+            if isinstance(told, Undetermined):
+                return told
             found += told.data
             if not told.hasNext:
                 return found
@@ -286,25 +273,11 @@ class TossGateway:
 
     async def _read(self, path: str) -> PaymentBody | NoSuchPayment | Undetermined:
         response = await self._http.ask(path)
-        if isinstance(response, Undetermined):
-            return response
-        if response.status_code != httpx.codes.OK:
-            code = error_code(response)
-            if response.status_code == httpx.codes.NOT_FOUND and code == PAYMENT_UNKNOWN:
-                return NoSuchPayment()
-            return Undetermined(code or f"http_{response.status_code}", answered=code is not None)
-        try:
-            return PaymentBody.model_validate_json(response.content)
-        except ValidationError:
-            return Undetermined("unreadable_answer")
-
-
-def error_code(response: httpx.Response) -> str | None:
-    """Toss's code in an error answer; None when it isn't Toss's kind of answer."""
-    try:
-        return ErrorBody.model_validate_json(response.content).code
-    except ValidationError:
-        return None
+        payment = read_as(response, PaymentBody, ErrorBody)
+        absent = payment == Undetermined(PAYMENT_UNKNOWN)
+        if absent and isinstance(response, httpx.Response) and response.status_code == httpx.codes.NOT_FOUND:
+            return NoSuchPayment()
+        return payment
 
 
 def _on_toss_clock(at: datetime) -> str:

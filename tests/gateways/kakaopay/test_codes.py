@@ -13,12 +13,13 @@ from pydantic import SecretStr
 
 import bootstrap
 from domain.orders import Means
+from gateways.payments.http import code_in
 from gateways.payments.kakaopay import (
     MEANINGS,
+    ErrorBody,
     KakaoPayGateway,
     accepted,
     classify,
-    error_code,
     refused,
     shown,
 )
@@ -74,7 +75,7 @@ def test_every_row_of_the_table_is_told_here() -> None:
     ],
 )
 def test_its_own_code_is_told_from_other_words(content: bytes, code: str | None) -> None:
-    assert error_code(content) == code
+    assert code_in(content, ErrorBody) == code
 
 
 OURS = RefundCommand("T1", 300, "refund-C1-1-1", "C1-1", 1_000, "KRW", Means.SIMPLE_PAY)

@@ -16,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 import bootstrap
 from domain.orders import Means
+from gateways.payments.http import code_in
 from gateways.payments.port import (
     BadWebhook,
     Capabilities,
@@ -40,8 +41,8 @@ from gateways.payments.port import (
     WebhookHint,
 )
 from gateways.payments.portone import PortOneGateway
-from gateways.payments.portone.adapter import accepted, charge_read, error_code
-from gateways.payments.portone.bodies import PaymentBody
+from gateways.payments.portone.adapter import accepted, charge_read
+from gateways.payments.portone.bodies import ErrorBody, PaymentBody
 from gateways.payments.portone.codes import CHARGE_MEANINGS, MEANINGS, classify, classify_charge
 from settings import Settings
 
@@ -106,7 +107,7 @@ def test_every_row_of_the_tables_is_told_here() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"<html>502</html>", b'{"message": "no such path"}', b'{"type": 5}', b"[]"])
 def test_an_answer_without_its_type_has_no_code(content: bytes) -> None:
-    assert error_code(content) is None
+    assert code_in(content, ErrorBody) is None
 
 
 # --- answers to a cancel --------------------------------------------------------------------------------------------

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
+from gateways.payments.http import code_in
 from gateways.payments.port import (
     ChargeOutcome,
     Conflict,
@@ -17,7 +17,7 @@ from gateways.payments.port import (
     Retry,
     Unknown,
 )
-from gateways.payments.toss.adapter import error_code
+from gateways.payments.toss.bodies import ErrorBody
 from gateways.payments.toss.codes import (
     CHARGE_MEANINGS,
     MEANINGS,
@@ -146,7 +146,7 @@ def test_every_code_that_the_stand_in_answers_is_known() -> None:
     ],
 )
 def test_an_answer_without_tosss_code_has_none(body: bytes, code: str | None) -> None:
-    assert error_code(httpx.Response(400, content=body)) == code
+    assert code_in(body, ErrorBody) == code
 
 
 RECEIPTS: list[tuple[str, int, ReceiptOutcome]] = [*BOTH, ("INVALID_REQUEST", 400, Rejected("INVALID_REQUEST"))]
