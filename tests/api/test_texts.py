@@ -60,6 +60,13 @@ def test_a_reason_has_words(slug: str) -> None:
         assert "[" not in told
 
 
+def test_a_reason_has_words_in_one_place() -> None:
+    words = {"line.unknown": ("없음", "none")}
+    assert wording.merged(words, {"item.unknown": ("없음", "none")}).keys() == {"line.unknown", "item.unknown"}
+    with pytest.raises(ValueError, match=r"line\.unknown"):
+        wording.merged(words, dict(words))
+
+
 def test_places_are_of_reasons_that_there_are() -> None:
     assert {*ASKED, *FED} <= set(ALL), {*ASKED, *FED} - set(ALL)
 
