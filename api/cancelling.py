@@ -13,7 +13,9 @@ from api.digests import Digester, key_of_caller, key_of_quote, workflow_id
 from api.envelope import RefusedWith
 from api.quotes import QuoteSigner
 from api.quoting import quote, selection_of
-from api.schemas.storefront import CancelAccepted, CancelAsked, ExtraPayment, QuoteView
+from api.schemas.storefront.asked import CancelAsked, ExtraPayment
+from api.schemas.storefront.claim import CancelAccepted
+from api.schemas.storefront.quote import QuoteView
 from domain import accounts
 from domain.claims import Actor, ClaimKind, ClaimStatus
 from domain.costs import Costs, Selection

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from api.accepting import Acceptance, Start
 from api.digests import Digester, key_of_caller, workflow_id
-from api.schemas.storefront import ChangeAsked, ChangeDone
+from api.schemas.storefront.asked import ChangeAsked
+from api.schemas.storefront.options import ChangeDone
 from domain.claims import Actor, ClaimKind, ClaimStatus
 from domain.options import Obstacle, check_change
 from domain.policy import Policy

@@ -9,16 +9,16 @@ from api.codes import CLAIM_BUSINESS, PAYMENT_STATUS, REFUND_STATUS, Booking, Cl
 from api.explaining import Explaining
 from api.quoting import cost_rows
 from api.schemas.fields import yes_no
-from api.schemas.storefront import (
+from api.schemas.storefront.claim import (
     ClaimedGoods,
     ClaimView,
     DeliveryView,
     ExtraCharge,
     MoneyRow,
-    PointsTaken,
     ProgressStep,
     ReturningCoupon,
 )
+from api.schemas.storefront.costs import PointsTaken
 from domain.claims import ClaimKind, ClaimStatus, LegState
 from domain.costs import CostKind
 from domain.policy import RefundPolicy

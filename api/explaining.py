@@ -12,7 +12,7 @@ from string import Formatter
 from typing import Protocol
 
 from api import texts, wording
-from api.schemas.storefront import INPUTS, Explained, ExplainedRefund
+from api.schemas.storefront.costs import INPUTS, Explained, ExplainedRefund
 from domain.costs import CostKind, CostRow, Rule
 from domain.orders import Means
 from domain.policy import RefundPolicy

@@ -10,18 +10,9 @@ from api import texts, wording
 from api.explaining import Explaining
 from api.quotes import QuoteSigner
 from api.schemas.fields import yes_no
-from api.schemas.storefront import (
-    BenefitCost,
-    CostRowView,
-    GiftTaken,
-    PayWay,
-    PlannedRefund,
-    PointsTaken,
-    QuoteView,
-    SelectedGoods,
-    SideCost,
-    WhyNot,
-)
+from api.schemas.storefront.asked import SelectedGoods
+from api.schemas.storefront.costs import CostRowView, PointsTaken
+from api.schemas.storefront.quote import BenefitCost, GiftTaken, PayWay, PlannedRefund, QuoteView, SideCost, WhyNot
 from api.ways import ways_to_pay
 from domain.claims import Actor
 from domain.costs import CostKind, CostRow, Costs, FreedCoupon, Rule, Selection

@@ -22,25 +22,11 @@ from api.parts import TheParts
 from api.quotes import QuoteSigner
 from api.quoting import quote, selection_of
 from api.schemas.fields import yes_no
-from api.schemas.storefront import (
-    CancelAccepted,
-    CancelAsked,
-    CancellableLine,
-    ChangeAsked,
-    ChangeDone,
-    ClaimView,
-    DetailsAsked,
-    GoodsVariants,
-    OptionView,
-    PaymentView,
-    Popup,
-    PopupAsked,
-    QuoteOrWhatIf,
-    QuoteView,
-    ReasonOffered,
-    VariantNamed,
-    VariantView,
-)
+from api.schemas.storefront.asked import CancelAsked, ChangeAsked, DetailsAsked, PopupAsked, QuoteOrWhatIf, VariantNamed
+from api.schemas.storefront.claim import CancelAccepted, ClaimView
+from api.schemas.storefront.options import ChangeDone, GoodsVariants, OptionView, VariantView
+from api.schemas.storefront.popup import CancellableLine, PaymentView, Popup, ReasonOffered
+from api.schemas.storefront.quote import QuoteView
 from api.tokens import Role
 from api.what_if import what_if
 from domain.eligibility import Gates, Possible, only_whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.schemas.storefront import PayWay
+from api.schemas.storefront.quote import PayWay
 from domain.orders import Means
 from domain.policy import ExtraPaymentPolicy
 from store import extra_offers, stored_means

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from api import texts
 from api.quoting import quote_view
-from api.schemas.storefront import QuoteView, WhyNot
+from api.schemas.storefront.quote import QuoteView, WhyNot
 from api.ways import ways_to_pay
 from domain.claims import Actor
 from domain.costs import Selection

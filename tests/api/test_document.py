@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from api.main import create_app
-from api.schemas.storefront import INPUTS
+from api.schemas.storefront.costs import INPUTS
 from api.tokens import Role
 from domain.costs import CostKind, Rule
 from domain.policy import Allocation

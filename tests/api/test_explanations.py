@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api import explaining, texts, wording
-from api.schemas.storefront import INPUTS
+from api.schemas.storefront.costs import INPUTS
 from api.tokens import Role
 from domain.costs import CostKind, CostRow, Rule
 from domain.orders import Means

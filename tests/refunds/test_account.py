@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
 from activities.refund_protocol import Armed, RefundKind
-from api.schemas.storefront import CancelAsked
+from api.schemas.storefront.asked import CancelAsked
 from domain.claims import AttemptState, LegState
 from domain.orders import Means
 from gateways.payments.port import NeedsAccount, NewKey, Outcome, RefundAccount, RefundCommand
