@@ -17,15 +17,8 @@ from api.documented import ANY, ANY_ORDER, Responses
 from api.envelope import Envelope, ok
 from api.headers import header_text
 from api.parts import Parts, TheParts
-from api.schemas.audit import (
-    AuditView,
-    DifferenceEntry,
-    FindingEntry,
-    FindingsView,
-    InboxView,
-    NoticeEntry,
-    audit_view,
-)
+from api.schemas.audit import AuditView, DifferenceEntry, audit_view
+from api.schemas.cases import FindingEntry, FindingsView
 from api.schemas.feed_orders import (
     BenefitWire,
     ClaimEntry,
@@ -40,6 +33,7 @@ from api.schemas.feed_orders import (
 )
 from api.schemas.feed_shop import CouponWire, ItemWire, MemberView, MemberWire, StoredMeansWire
 from api.schemas.fields import LARGEST_COUNT, Number, yes_no
+from api.schemas.inbox import InboxView, NoticeEntry
 from api.schemas.places import in_order, in_stored
 from api.tokens import Role
 from domain.claims import ClaimKind

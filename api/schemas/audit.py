@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -16,8 +16,6 @@ from domain.differences import Measure, Sum
 from domain.orders import Means, Payment, PaymentStatus
 from store.conservation import Difference
 from store.extra_payments import ExtraPayment
-from store.findings import OpenFinding
-from store.inbox import InboxNotice
 from store.late_money import ExternalRefund
 from store.order_audit import CouponMovement, CreditMovement, NoticeWay, OrderAudit, StockMovement, ToldNotice
 from store.refund_legs import RefundLeg
@@ -35,14 +33,7 @@ class Conservation(Wire):
 
     @classmethod
     def of(cls, books: Books) -> Self:
-        return cls(
-            paid=books.paid,
-            extra_paid=books.extra_paid,
-            refunded=books.refunded,
-            due=books.due,
-            bought=books.bought,
-            fees=books.fees,
-        )
+        return cls.model_validate(books, from_attributes=True)
 
 
 class PaymentEntry(Wire):
@@ -181,15 +172,7 @@ class StockEntry(Wire):
 
     @classmethod
     def of(cls, movement: StockMovement) -> Self:
-        return cls(
-            claim_no=movement.claim_no,
-            kind=movement.kind,
-            line_no=movement.line_no,
-            goods_no=movement.goods_no,
-            variant_no=movement.variant_no,
-            quantity=movement.quantity,
-            at=movement.at,
-        )
+        return cls.model_validate(movement, from_attributes=True)
 
 
 class CouponEntry(Wire):
@@ -201,13 +184,7 @@ class CouponEntry(Wire):
 
     @classmethod
     def of(cls, movement: CouponMovement) -> Self:
-        return cls(
-            claim_no=movement.claim_no,
-            kind=movement.kind,
-            coupon_no=movement.coupon_no,
-            new_coupon_no=movement.new_coupon_no,
-            at=movement.at,
-        )
+        return cls.model_validate(movement, from_attributes=True)
 
 
 class CreditEntry(Wire):
@@ -223,17 +200,7 @@ class CreditEntry(Wire):
 
     @classmethod
     def of(cls, movement: CreditMovement) -> Self:
-        return cls(
-            claim_no=movement.claim_no,
-            kind=movement.kind,
-            leg_id=movement.leg_id,
-            means=movement.means,
-            member_no=movement.member_no,
-            amount=movement.amount,
-            expires_at=movement.expires_at,
-            owed=movement.owed,
-            at=movement.at,
-        )
+        return cls.model_validate(movement, from_attributes=True)
 
 
 class NoticeWayEntry(Wire):
@@ -337,63 +304,6 @@ class AuditView(Wire):
     coupons: list[CouponEntry] = Field(alias="cpnList")
     credits: list[CreditEntry] = Field(alias="creditList")
     notices: list[ToldEntry] = Field(alias="noticeList", description="How its claims were told, and by which ways.")
-
-
-class FindingEntry(Wire):
-    kind: str = Field(alias="kind")
-    order_no: str | None = Field(alias="ordNo")
-    claim_no: str | None = Field(alias="claimNo")
-    detail: dict[str, Any] = Field(alias="detail")
-    found_at: datetime = Field(alias="foundDtm")
-    seen_at: datetime = Field(alias="seenDtm")
-
-    @classmethod
-    def of(cls, finding: OpenFinding) -> Self:
-        return cls(
-            kind=finding.kind,
-            order_no=finding.order_no,
-            claim_no=finding.claim_no,
-            detail=dict(finding.detail),
-            found_at=finding.found_at,
-            seen_at=finding.seen_at,
-        )
-
-
-class FindingsView(Wire):
-    """What does not add up: nothing, one hopes."""
-
-    differences: list[DifferenceEntry] = Field(alias="diffList", description="Reckoned now, by order number.")
-    findings: list[FindingEntry] = Field(alias="findingList")
-    next: str | None = Field(
-        alias="nextAfter", description="Send it as `after` to go on; null: all orders have been gone through."
-    )
-
-
-class NoticeEntry(Wire):
-    notice_no: str = Field(alias="noticeNo")
-    order_no: str = Field(alias="ordNo")
-    claim_no: str = Field(alias="claimNo")
-    event: str = Field(alias="event")
-    subject: str = Field(alias="title")
-    body: str = Field(alias="content")
-    at: datetime = Field(alias="dtm")
-
-    @classmethod
-    def of(cls, notice: InboxNotice) -> Self:
-        return cls(
-            notice_no=notice.notice_id,
-            order_no=notice.order_no,
-            claim_no=notice.claim_no,
-            event=notice.event.value,
-            subject=notice.subject,
-            body=notice.body,
-            at=notice.created_at,
-        )
-
-
-class InboxView(Wire):
-    notices: list[NoticeEntry] = Field(alias="noticeList")
-    next: str | None = Field(alias="nextAfter", description="Send it as `after` for older ones; null: there are none.")
 
 
 def audit_view(audit: OrderAudit, language: str) -> AuditView:

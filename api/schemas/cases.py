@@ -1,4 +1,4 @@
-"""Findings as operators see and close them."""
+"""Findings: as operators see and close them, as auditors read them, and the days whose comparison makes them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, Field
 
+from api.schemas.audit import DifferenceEntry
 from api.schemas.fields import StrictWire, Wire, YesNo, yes_no
 from api.schemas.operators import Reason
 from store.findings import CLOSED_BY_HAND, OpenFinding
@@ -42,6 +43,30 @@ class Case(Wire):
 class Cases(Wire):
     cases: list[Case] = Field(alias="findingList")
     next: str | None = Field(alias="next", description="Send it as `after` for the next page; null on the last.")
+
+
+# No base of `Case`, though it says less of the same: a base's fields come first, and the wire keeps the order of both.
+class FindingEntry(Wire):
+    kind: str = Field(alias="kind")
+    order_no: str | None = Field(alias="ordNo")
+    claim_no: str | None = Field(alias="claimNo")
+    detail: dict[str, Any] = Field(alias="detail")
+    found_at: datetime = Field(alias="foundDtm")
+    seen_at: datetime = Field(alias="seenDtm")
+
+    @classmethod
+    def of(cls, finding: OpenFinding) -> Self:
+        return cls.model_validate(finding, from_attributes=True)
+
+
+class FindingsView(Wire):
+    """What does not add up: nothing, one hopes."""
+
+    differences: list[DifferenceEntry] = Field(alias="diffList", description="Reckoned now, by order number.")
+    findings: list[FindingEntry] = Field(alias="findingList")
+    next: str | None = Field(
+        alias="nextAfter", description="Send it as `after` to go on; null: all orders have been gone through."
+    )
 
 
 class CloseAsked(StrictWire):
