@@ -14,8 +14,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import database_errors
-from activities.refunds import HEARTBEAT, RefundActivities
-from activities.undisturbed import beating
+from activities.refunds import RefundActivities
+from activities.undisturbed import HEARTBEAT, beating
 from store import conservation, findings, private, receipts, refunds
 from store.database import Engine, each_alone
 from store.findings import Finding, FindingKind, OpenClaim

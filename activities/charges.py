@@ -11,8 +11,8 @@ from activities.charge_protocol import ChargeProtocol, ChargeResult
 from activities.errors import database_errors
 from activities.messages import ClaimRef
 from activities.refund_protocol import Look
-from activities.refunds import HEARTBEAT, LookUpResult, LookUpState
-from activities.undisturbed import Stop, undisturbed
+from activities.refunds import LookUpResult, LookUpState
+from activities.undisturbed import HEARTBEAT, Stop, undisturbed
 from domain.claims import ChargeState
 from gateways.payments.port import Found, PaymentGateway, Undetermined
 from store import charges, findings

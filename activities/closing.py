@@ -8,8 +8,7 @@ from temporalio import activity
 
 from activities.errors import FailureType, database_errors, retryable
 from activities.messages import ClaimRef, Message
-from activities.refunds import HEARTBEAT
-from activities.undisturbed import Stop, undisturbed
+from activities.undisturbed import HEARTBEAT, Stop, undisturbed
 from gateways.payments.port import AlreadyPaid, Closed, CloseOutcome, PaymentGateway, StillOpen
 from store import late_money
 from store.database import Engine

@@ -10,14 +10,13 @@ from temporalio import activity
 
 from activities.errors import database_errors
 from activities.messages import Message
-from activities.undisturbed import beating
+from activities.undisturbed import HEARTBEAT, beating
 from domain.events import ClaimEvent
 from gateways.events.sender import EventSender, Send
 from store import findings, outbox
 from store.database import Engine
 from store.findings import Finding, FindingKind
 
-HEARTBEAT = 2.0
 _AT_ONCE = 16
 _LOOK_EVERY = 0.5
 """Seconds between looks into the outbox while nothing is to be sent: what a settled refund waits at most to be told."""

@@ -14,8 +14,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from activities.errors import database_errors
 from activities.messages import Message
 from activities.reconciliation import AskedPayment
-from activities.refunds import HEARTBEAT
-from activities.undisturbed import beating
+from activities.undisturbed import HEARTBEAT, beating
 from store import webhooks
 from store.database import Engine, each_alone
 from store.webhooks import Delivery

@@ -17,8 +17,7 @@ from temporalio import activity
 from activities.errors import database_errors
 from activities.notice_sending import NoticeSender
 from activities.notices import told_rejected
-from activities.refunds import HEARTBEAT
-from activities.undisturbed import beating
+from activities.undisturbed import HEARTBEAT, beating
 from domain.claims import Channel, NoticeState
 from domain.notices import Route, RouteState, SentBy
 from gateways.notices.port import (

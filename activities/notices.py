@@ -16,8 +16,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.errors import database_errors
 from activities.messages import Message
 from activities.notice_sending import NoticeSender
-from activities.refunds import HEARTBEAT
-from activities.undisturbed import beating
+from activities.undisturbed import HEARTBEAT, beating
 from domain.claims import Channel, NoticeEvent, NoticeState
 from domain.notices import NO_ADDRESS, NoticeFacts, ParkingFacts, Route, RouteState, SentBy, true_event, why_skipped
 from domain.policy import Policy

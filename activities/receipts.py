@@ -13,8 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import FailureType, database_errors, retryable
 from activities.messages import ClaimRef, Message
-from activities.refunds import HEARTBEAT
-from activities.undisturbed import Stop, undisturbed
+from activities.undisturbed import HEARTBEAT, Stop, undisturbed
 from domain.claims import ReceiptState
 from gateways.payments.port import (
     Done,

@@ -18,9 +18,9 @@ from temporalio.exceptions import ApplicationError
 from activities.errors import FailureType, database_errors, retryable
 from activities.messages import Message, Pace
 from activities.notices import NoticePlanner
-from activities.refunds import HEARTBEAT, RefundLeg
+from activities.refunds import RefundLeg
 from activities.reopening import refund_failed_later
-from activities.undisturbed import Stop, undisturbed
+from activities.undisturbed import HEARTBEAT, Stop, undisturbed
 from domain.reconciliation import (
     NOT_THERE,
     Difference,

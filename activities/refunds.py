@@ -11,7 +11,7 @@ from temporalio import activity
 from activities.errors import FailureType, database_errors, retryable
 from activities.messages import Message
 from activities.refund_protocol import Look, Poll, RefundProtocol, RefundResult
-from activities.undisturbed import Stop, undisturbed
+from activities.undisturbed import HEARTBEAT, Stop, undisturbed
 from domain.claims import LegState
 from gateways.payments.port import Found, NoSuchPayment, PaymentGateway, PaymentSnapshot, Undetermined
 from store import findings, refunds
@@ -19,9 +19,6 @@ from store.database import Engine
 from store.findings import Finding, FindingKind
 from store.private import Vault
 from store.refunds import Seen, Suspect
-
-HEARTBEAT = 2.0
-"""Seconds between heartbeats; a third of the heartbeat time-out that workflows set."""
 
 
 class RefundLeg(Message):

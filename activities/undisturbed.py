@@ -11,6 +11,9 @@ from temporalio import activity
 
 T = TypeVar("T")
 
+HEARTBEAT = 2.0
+"""Seconds between heartbeats; a third of the heartbeat time-out that workflows set."""
+
 
 class Stop:
     """Tells work that its activity was cancelled: it begins nothing new, and ends what it has begun."""
