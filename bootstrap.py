@@ -24,6 +24,7 @@ from activities.audit import AuditActivities
 from activities.charges import ChargeActivities
 from activities.claims import ClaimActivities
 from activities.closing import ClosingActivities
+from activities.comparing import Comparison, ComparisonActivities
 from activities.events import EventActivities
 from activities.following import FollowingActivities
 from activities.messages import Pace
@@ -333,13 +334,17 @@ def activities(
         quiet=timedelta(seconds=settings.sweep_quiet),
         keep_private=timedelta(days=settings.keep_private_days),
     )
-    reconciliation = ReconciliationActivities(database, payment_gateways, planner, budgets, timezone=settings.timezone)
+    comparison = Comparison(database, payment_gateways, planner)
+    comparing = ComparisonActivities(database, comparison)
+    reconciliation = ReconciliationActivities(
+        database, payment_gateways, comparison, budgets, timezone=settings.timezone
+    )
     following = FollowingActivities(database, temporal, keep_hints=timedelta(days=settings.keep_hints_days))
     receipts = ReceiptActivities(database, payment_gateways)
     events = EventActivities(database, event_sender(settings))
     closing = ClosingActivities(database, payment_gateways)
     ours = (claims, settlement, options, parking, notices, deliveries, audit, following, events)
-    outside = (refunds, charges, reconciliation, closing, receipts)
+    outside = (refunds, charges, comparing, reconciliation, closing, receipts)
     return [method for owner in (*ours, *outside) for method in _of(owner)]
 
 

@@ -11,9 +11,9 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
+from activities.comparing import AskedPayment
 from activities.errors import database_errors
 from activities.messages import Message
-from activities.reconciliation import AskedPayment
 from activities.undisturbed import HEARTBEAT, beating
 from store import webhooks
 from store.database import Engine, each_alone

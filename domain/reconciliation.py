@@ -8,7 +8,7 @@ minor units of the payment's currency.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from domain.claims import LegState, SettledBy
@@ -113,6 +113,12 @@ class Difference:
     refund_ref: str | None = None
     leg_id: str | None = None
     claim_no: str | None = None
+
+
+def settled_meanwhile(before: OurPayment, now: OurPayment) -> OurPayment:
+    """Our payment as it stands now. A leg that moved since `before` is under way: perhaps it did after the read."""
+    known = set(before.legs)
+    return replace(now, legs=tuple(leg if leg in known else replace(leg, under_way=True) for leg in now.legs))
 
 
 def compare(ours: OurPayment, shown: ShownPayment) -> tuple[Difference, ...]:

@@ -12,10 +12,10 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
+from activities.comparing import AskedPayment, Compared, ComparisonActivities
 from activities.following import FOLLOW_WORKFLOW, FollowingActivities
 from activities.following import begin_following as begin_following
 from activities.messages import Message, Pace
-from activities.reconciliation import AskedPayment, Compared, ReconciliationActivities
 from workflows import budgets, failures
 from workflows.messages import GatewayTold
 from workflows.reopening import carry_on
@@ -83,7 +83,7 @@ class FollowPaymentWorkflow:
         """Compare our ledger with the gateway, and carry on what that opened again; False when it did not tell."""
         try:
             compared: Compared = await workflow.execute_activity_method(
-                ReconciliationActivities.compare_payment,
+                ComparisonActivities.compare_payment,
                 self._payment,
                 summary="what does its gateway show?",
                 **budgets.gateway_read(Pace()),

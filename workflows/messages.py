@@ -7,9 +7,9 @@ from pydantic import ConfigDict, Field
 from activities.claims import OpenCancel as OpenCancel
 from activities.claims import SelectedLine as SelectedLine
 from activities.claims import Terms as Terms
+from activities.comparing import AskedPayment as AskedPayment
 from activities.messages import Message
 from activities.options import OpenChange as OpenChange
-from activities.reconciliation import AskedPayment as AskedPayment
 from activities.reconciliation import Reconcile as Reconcile
 
 

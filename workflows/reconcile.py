@@ -114,9 +114,7 @@ class ReconcileDayWorkflow:
         return await workflow.execute_activity_method(
             ReconciliationActivities.reconcile_batch,
             BatchAsked(**run.day.model_dump(), position=position),
-            summary=None
-            if run.position is None
-            else f"{run.position.stage.value.lower()} {run.position.after}".strip(),
+            summary=f"{position.stage.value.lower()} {position.after}".strip(),
             # Many calls to a gateway: a lost worker is noticed by its heartbeat.
             start_to_close_timeout=timedelta(minutes=30),
             heartbeat_timeout=timedelta(seconds=6),

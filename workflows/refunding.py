@@ -10,7 +10,7 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.reconciliation import Compared, ReconciliationActivities
+from activities.comparing import Compared, ComparisonActivities
 from activities.refund_protocol import Poll, RefundKind, RefundResult
 from activities.refunds import LookUpResult, LookUpState, PollResult, RefundActivities, RefundLeg
 from domain.claims import FAILED_LATER, LegState, Step, StuckReason
@@ -93,7 +93,7 @@ class LegRefund:
         """Somebody else moved money of this payment: that goes into the books now, so that the next is right."""
         try:
             compared: Compared = await workflow.execute_activity_method(
-                ReconciliationActivities.compare_payment_of,
+                ComparisonActivities.compare_payment_of,
                 self._asked,
                 summary=f"what does {self._leg.gateway} show of its payment?",
                 **budgets.gateway_read(self._claim.pace),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.claims import OpenCancel
-from activities.reconciliation import AskedPayment
+from activities.comparing import AskedPayment
 from api import tokens
 from api.tokens import Role
 from domain.orders import LineStatus, Means, PaymentStatus

@@ -16,6 +16,7 @@ from temporalio.testing import ActivityEnvironment
 
 import bootstrap
 from activities.claims import OpenCancel
+from activities.comparing import Comparison
 from activities.messages import Pace
 from activities.notices import NoticePlanner
 from activities.reconciliation import Reconcile, ReconciliationActivities
@@ -181,8 +182,9 @@ async def test_a_refund_that_failed_late_is_found_without_a_webhook(house: House
 async def due(house: House, gateway: str) -> list[date]:
     planner = NoticePlanner(NoticeTexts(house.settings.timezone), house.policy)
     gateways = bootstrap.gateways(house.settings)
+    comparison = Comparison(house.engine, gateways, planner)
     made = ReconciliationActivities(
-        house.engine, {gateway: gateways[gateway]}, planner, Pace(), timezone=house.settings.timezone
+        house.engine, {gateway: gateways[gateway]}, comparison, Pace(), timezone=house.settings.timezone
     )
     found = await ActivityEnvironment().run(made.days_to_reconcile, Reconcile())
     return [one.day for one in found.days]

@@ -7,8 +7,8 @@ import uuid
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHandle
 
+from activities.comparing import AskedPayment
 from activities.notices import NoticePlanner
-from activities.reconciliation import AskedPayment
 from activities.reopening import refund_failed_later
 from gateways.notices.texts import NoticeTexts
 from store.fence import enter
