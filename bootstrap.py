@@ -26,6 +26,7 @@ from activities.claims import ClaimActivities
 from activities.closing import ClosingActivities
 from activities.comparing import Comparison, ComparisonActivities
 from activities.events import EventActivities
+from activities.evidence import Evidence
 from activities.following import FollowingActivities
 from activities.messages import Pace
 from activities.notice_deliveries import DeliveryActivities
@@ -319,7 +320,7 @@ def activities(
     settlement = SettlementActivities(database, planner)
     options = OptionActivities(database, budgets, planner, policy)
     service_secret = settings.service_secret.get_secret_value()
-    parking = ParkingActivities(database, payment_gateways, service_secret.encode(), planner)
+    parking = ParkingActivities(database, Evidence(database, payment_gateways), service_secret.encode(), planner)
     notices = NoticeActivities(database, sender)
     look_after = timedelta(seconds=settings.effective_notice_look_after)
     deliveries = DeliveryActivities(database, sender, after=look_after, shop_mail=settings.shop_mail)

@@ -6,22 +6,19 @@ a command holds after a reset or a resume, and none is carried out twice.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
-
 from temporalio import activity
 
 from activities.errors import database_errors
+from activities.evidence import Evidence
 from activities.messages import Message
 from activities.notices import NoticePlanner
-from activities.settlement import CREDITS_PART, part_key
-from domain.claims import Action, ChargeState, Direction, EffectState, LegState, Step, StepStatus, StuckReason
+from activities.safe_actions import is_leg, safe_actions
+from activities.settlement import part_key
+from domain.claims import Action, ChargeState, EffectState, LegState, Step, StepStatus, StuckReason
 from domain.notices import ParkingFacts
 from domain.refusals import Code
 from domain.seals import sealed
-from gateways.payments.port import ChargeRecord, PaymentGateway, PaymentSnapshot, RefundStatus, Undetermined
-from store import by_hand, charges, claims, commands, effects, parkings, payouts, private, refunds, turning_back
-from store.charges import Charge
+from store import by_hand, charges, claims, commands, effects, parkings, payouts, private, turning_back
 from store.commands import CommandRecord
 from store.database import Connection, Engine
 from store.fence import ClaimHead, enter
@@ -36,14 +33,8 @@ ACCOUNT_BY_API = "account.by_api"
 PAYOUT_UNTREATED = "payout.untreated"
 """The refusal of a command that could send money that a person is paying out by hand."""
 
-_ASK_GATEWAY = 5.0
-"""Seconds that a gateway has to show a refund or a charge that an operator names."""
-
 CHARGE_PART = "payment"
 """What a parking of the charge is told by: a claim has one extra payment at most."""
-
-SKIPPABLE = frozenset({Step.COUPONS, Step.RESTOCK})
-"""Steps that an operator may leave out, with a reason. Never a refund."""
 
 
 class Park(Message):
@@ -107,14 +98,12 @@ class CancelRequest(Message):
 
 
 class ParkingActivities:
-    """`planner` writes the shop's mail that a claim needs a person."""
+    """`evidence` proves what operators name; `planner` writes the shop's mail that a claim needs a person."""
 
-    def __init__(
-        self, engine: Engine, gateways: Mapping[str, PaymentGateway], service_secret: bytes, planner: NoticePlanner
-    ) -> None:
+    def __init__(self, engine: Engine, evidence: Evidence, service_secret: bytes, planner: NoticePlanner) -> None:
         self._engine = engine
         self._planner = planner
-        self._gateways = gateways
+        self._evidence = evidence
         self._secret = service_secret
 
     @activity.defn
@@ -174,14 +163,18 @@ class ParkingActivities:
             return True
         if asked.step is Step.CHARGE:
             return (await charges.read(conn, head.claim_no)).state is ChargeState.TAKEN
-        if not _is_leg(asked.step, asked.part):
+        if not is_leg(asked.step, asked.part):
             return False
         return await by_hand.leg_state(conn, asked.part) in (LegState.PENDING, LegState.SETTLED)
 
     @activity.defn
     async def command(self, asked: Command) -> CommandAnswer:
         """Check, carry out and audit a command, in one transaction. A refused one is audited too."""
-        unproven = await self._why_unproven(asked) if asked.action == Action.SETTLE else None
+        unproven = (
+            await self._evidence.why_unproven(asked.claim_no, asked.parking_no, asked.evidence)
+            if asked.action == Action.SETTLE
+            else None
+        )
         with database_errors():
             async with self._engine.begin() as conn:
                 head = await enter(conn, asked.claim_no, None)
@@ -235,7 +228,7 @@ class ParkingActivities:
             return "parking.unknown"
         if not parking.open:
             return ANSWERED
-        leg = parking.part if _is_leg(parking.step, parking.part) else None
+        leg = parking.part if is_leg(parking.step, parking.part) else None
         if leg and asked.action != Action.SETTLE and await payouts.untreated(conn, leg):
             return PAYOUT_UNTREATED
         if asked.action not in await self._safe_actions(conn, head, parking.step, parking.part):
@@ -250,7 +243,7 @@ class ParkingActivities:
         return None
 
     async def _safe_actions(self, conn: Connection, head: ClaimHead, step: Step, part: str) -> tuple[Action, ...]:
-        leg = part if _is_leg(step, part) else None
+        leg = part if is_leg(step, part) else None
         return safe_actions(
             head,
             step,
@@ -271,7 +264,7 @@ class ParkingActivities:
         """Whether what stands still is money at a gateway, where a person may see what became of it."""
         if step is Step.CHARGE:
             return (await charges.read(conn, claim_no)).gateway is not None
-        return _is_leg(step, part)
+        return is_leg(step, part)
 
     async def _why_not_settle_charge(self, conn: Connection, claim_no: str, evidence: str) -> str | None:
         if not evidence:
@@ -290,51 +283,6 @@ class ParkingActivities:
         if await by_hand.reference_taken(conn, leg_id, evidence):
             return "evidence.taken"
         return None
-
-    async def _why_unproven(self, asked: Command) -> str | None:
-        """A reference given for a refund of unknown outcome is looked for at the gateway, if that can be asked.
-
-        If it can't, the person vouches for having seen it there. A charge must be seen there in any case: it becomes a
-        payment, and later refunds go to whoever made that.
-        """
-        with database_errors():
-            async with self._engine.connect() as conn:
-                parking = await parkings.find(conn, asked.claim_no, asked.parking_no)
-                if parking is not None and parking.step is Step.CHARGE:
-                    return await self._why_charge_unproven(await charges.read(conn, asked.claim_no), asked)
-                if parking is None or not _is_leg(parking.step, parking.part):
-                    return None
-                seen = await refunds.read(conn, parking.part)
-        gateway = self._gateways.get(seen.leg.gateway)
-        if gateway is None or not seen.sent:
-            return None
-        try:
-            async with asyncio.timeout(_ASK_GATEWAY):
-                found = await gateway.read(seen.leg.payment_ref)
-        except TimeoutError:
-            return None
-        if isinstance(found, Undetermined):
-            return None
-        there = found.refunds if isinstance(found, PaymentSnapshot) else ()
-        reference = (asked.evidence or "").strip()
-        proof = any(
-            one.refund_ref == reference and one.amount == seen.leg.amount and one.status is not RefundStatus.FAILED
-            for one in there
-        )
-        return None if proof else "evidence.not_found"
-
-    async def _why_charge_unproven(self, charge: Charge, asked: Command) -> str | None:
-        """Only a charge that the gateway itself lists under our reference, of the right amount, counts."""
-        gateway = self._gateways.get(charge.gateway or "")
-        try:
-            async with asyncio.timeout(_ASK_GATEWAY):
-                listed = None if gateway is None else await gateway.list_charges(charge.payment_no)
-        except TimeoutError:
-            listed = None
-        if listed is None or isinstance(listed, Undetermined):
-            return "evidence.unseen"
-        proof = ChargeRecord((asked.evidence or "").strip(), charge.amount)
-        return None if proof in listed else "evidence.not_found"
 
     async def _carry_out(self, conn: Connection, head: ClaimHead, parking: Parking, asked: Command) -> None:
         action = Action(asked.action)
@@ -417,41 +365,3 @@ class ParkingActivities:
 
 def _why_not_undone(head: ClaimHead | None) -> str:
     return "claim.decided" if head is not None and head.decided else "claim.turned_back"
-
-
-def safe_actions(
-    head: ClaimHead,
-    step: Step,
-    *,
-    money_may_move: bool,
-    settles_by_hand: bool,
-    takes_account: bool,
-    paying_out: bool,
-) -> tuple[Action, ...]:
-    """What is safe to command of a claim that stands still at `step`.
-
-    Money is never skipped. While an outcome of the claim is unknown, or some leg of it is paid out by hand
-    (`money_may_move`), it can't be aborted; a refund of unknown outcome can be settled only with the gateway's own
-    reference of it; a charge is never settled otherwise. What stands still because a person is `paying_out` is not
-    sent again: it is settled, or the payout is closed as failed first.
-    """
-    if head.status.final:
-        return ()
-    forward = head.direction is Direction.FORWARD
-    if paying_out:
-        return (Action.SETTLE,) if forward else ()
-    actions = [Action.RETRY]
-    if forward and step in SKIPPABLE:
-        actions.append(Action.SKIP)
-    if forward and settles_by_hand:
-        actions.append(Action.SETTLE)
-    if forward and takes_account:
-        actions.append(Action.PROVIDE_ACCOUNT)
-    if forward and not head.decided and not money_may_move:
-        actions.append(Action.ABORT)
-    return tuple(actions)
-
-
-def _is_leg(step: Step, part: str) -> bool:
-    """Whether a parking is that of a refund at a gateway; `part` is its leg then."""
-    return step is Step.REFUND and part not in ("", CREDITS_PART)

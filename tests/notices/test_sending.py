@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.errors import FailureType
+from activities.evidence import Evidence
 from activities.notice_deliveries import DeliveryActivities
 from activities.notice_sending import NoticeSender
 from activities.notices import (
@@ -84,7 +85,7 @@ class Post:
         return await ActivityEnvironment().run(deliveries.look_after_notices)
 
     async def park(self, shop: Shop) -> int:
-        parking = ParkingActivities(self.engine, {}, b"-", self.planner)
+        parking = ParkingActivities(self.engine, Evidence(self.engine, {}), b"-", self.planner)
         asked = Park(claim_no=shop.claim_no, step=Step.COUPONS, cause=StuckReason.DATABASE, detail="coupons: no answer")
         parked = await ActivityEnvironment().run(parking.park, asked)
         assert parked is not None

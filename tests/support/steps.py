@@ -11,6 +11,7 @@ from temporalio.testing import ActivityEnvironment
 
 import bootstrap
 from activities.claims import ClaimActivities
+from activities.evidence import Evidence
 from activities.notices import NoticePlanner
 from activities.options import OptionActivities
 from activities.parking import ParkingActivities
@@ -37,7 +38,7 @@ class Steps:
             ClaimActivities(house.engine, pace, planner, house.policy),
             SettlementActivities(house.engine, planner),
             OptionActivities(house.engine, pace, planner, house.policy),
-            ParkingActivities(house.engine, {}, b"secret", planner),
+            ParkingActivities(house.engine, Evidence(house.engine, {}), b"secret", planner),
             RefundActivities(
                 house.engine,
                 bootstrap.gateways(house.settings),
