@@ -16,7 +16,7 @@ from pydantic import StringConstraints
 from temporalio.service import RPCError
 
 from api.callers import CallerRoute, TheCaller, allow
-from api.commanding import CHANNEL, TheConsole
+from api.commanding import CHANNEL, TheConsole, not_confirmed
 from api.documented import ANY, COMMANDS
 from api.envelope import Envelope, ok
 from api.parts import Parts, TheParts
@@ -31,7 +31,6 @@ from api.schemas.cases import (
     Reconciling,
 )
 from api.schemas.fields import Number
-from api.temporal import never_sent
 from api.tokens import Role
 from domain.refusals import Code, Refusal
 from store import findings, reconciliation
@@ -125,9 +124,7 @@ async def reconcile(
                 static_summary=f"Compare {body.gateway or 'all merchants'}, {day}, by {caller.subject}",
             )
     except RPCError as error:
-        if never_sent(error):
-            raise Refusal(Code.UNAVAILABLE, "temporal.away") from error
-        raise Refusal(Code.UNCONFIRMED, "command.unconfirmed") from error
+        raise not_confirmed(error) from error
     except TimeoutError as error:
         raise Refusal(Code.UNCONFIRMED, "command.unconfirmed") from error
     gateways = merchants if body.gateway is None else [body.gateway]
