@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 
 from temporalio import activity
 
@@ -57,29 +60,30 @@ class DeliveryActivities:
     @activity.defn
     async def look_after_notices(self) -> int:
         """Look accepted messages up, send texts that have to follow and the shop's mail; answers how many it was."""
-        started = asyncio.get_running_loop().time()
+        over = asyncio.get_running_loop().time() + _LONGEST
         done = 0
-        async with beating(HEARTBEAT):
-            ways = self._sender.traced()
-            with database_errors():
-                async with self._engine.connect() as conn:
-                    accepted = await notice_routes.to_look_at(conn, list(ways), self._after, _AT_ONCE)
-            for message in accepted:
-                if asyncio.get_running_loop().time() - started > _LONGEST:
-                    return done
-                await self._look(message)
-                done += 1
-            for notice_id in await self._late_texts():
-                if asyncio.get_running_loop().time() - started > _LONGEST:
-                    return done
-                await self._text(notice_id)
-                done += 1
-            for notice_id in await self._to_shop():
-                if asyncio.get_running_loop().time() - started > _LONGEST:
-                    return done
-                await self._tell_shop(notice_id)
+        async with beating(HEARTBEAT), aclosing(self._work()) as work:
+            async for one in work:
+                if asyncio.get_running_loop().time() > over:
+                    break
+                await one()
                 done += 1
         return done
+
+    async def _work(self) -> AsyncGenerator[Callable[[], Awaitable[None]]]:
+        """Looks first: a text may have to follow at once."""
+        for message in await self._accepted():
+            yield partial(self._look, message)
+        for notice_id in await self._late_texts():
+            yield partial(self._text, notice_id)
+        for notice_id in await self._to_shop():
+            yield partial(self._tell_shop, notice_id)
+
+    async def _accepted(self) -> list[Accepted]:
+        ways = self._sender.traced()
+        with database_errors():
+            async with self._engine.connect() as conn:
+                return await notice_routes.to_look_at(conn, list(ways), self._after, _AT_ONCE)
 
     async def _look(self, message: Accepted) -> None:
         shown = await self._sender.traced()[message.route, message.provider].look_up(message.reference)
