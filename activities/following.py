@@ -17,7 +17,7 @@ from activities.messages import Message
 from activities.undisturbed import HEARTBEAT, beating
 from store import webhooks
 from store.database import Engine, each_alone
-from store.webhooks import Delivery
+from store.webhooks import Delivery, WaitingLeg
 
 FOLLOW_WORKFLOW = "FollowPaymentWorkflow"
 AGAIN = "again"
@@ -27,13 +27,6 @@ _LEFT_OVER = timedelta(minutes=1)
 """An older delivery that was not followed is not going to be by the process that took it in."""
 
 _AT_ONCE = 200
-
-
-class WaitingLeg(Message):
-    """A refund leg that waits for its gateway, and the workflow that carries it."""
-
-    leg_id: str
-    workflow_id: str
 
 
 class Concerned(Message):
@@ -73,7 +66,7 @@ class FollowingActivities:
         with database_errors():
             async with each_alone(self._engine) as conn:
                 legs = await webhooks.waiting_legs(conn, payment.gateway, payment.payment_ref)
-        return Concerned(waiting=tuple(WaitingLeg(leg_id=one.leg_id, workflow_id=one.workflow_id) for one in legs))
+        return Concerned(waiting=tuple(legs))
 
     @activity.defn
     async def follow_left_over(self) -> int:
@@ -102,4 +95,4 @@ class FollowingActivities:
             await begin_following(self._temporal, activity.info().task_queue, payment)
         with database_errors():
             async with each_alone(self._engine) as conn:
-                await webhooks.followed(conn, [delivery])
+                await webhooks.followed(conn, delivery)

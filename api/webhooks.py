@@ -84,7 +84,7 @@ class Doorman:
             payment = AskedPayment(gateway=delivery.gateway, payment_ref=payment_ref)
             await begin_following(client, self.task_queue, payment)
         async with self.database.asking() as conn:
-            await webhooks.followed(conn, [delivery])
+            await webhooks.followed(conn, delivery)
 
 
 def doorman_of(request: Request) -> Doorman:

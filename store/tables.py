@@ -535,6 +535,12 @@ refund_legs = Table(
     _one_of("settled_by", SettledBy),
 )
 Index("ix_refund_legs_order_no", refund_legs.c.order_no)
+Index(
+    "ix_refund_legs_gateway_ref",
+    refund_legs.c.gateway,
+    refund_legs.c.gateway_ref,
+    postgresql_where=text("gateway_ref IS NOT NULL"),
+)
 Index("ix_refund_legs_account_id", refund_legs.c.account_id, postgresql_where=text("account_id IS NOT NULL"))
 Index(
     "uq_refund_legs_one_booking",

@@ -5,11 +5,10 @@ A delivery is a hint to read, never a fact: nothing here moves money or a claim.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from sqlalchemy import Select, and_, delete, exists, func, or_, select, tuple_, union, update
+from sqlalchemy import Select, delete, exists, func, or_, select, tuple_, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,18 +47,17 @@ async def keep(conn: AsyncConnection, delivery: Delivery) -> bool:
     return kept.one_or_none() is not None
 
 
-async def followed(conn: AsyncConnection, deliveries: Sequence[Delivery]) -> None:
-    """What follows from them was begun, and will be carried on; harmless to repeat."""
-    named = [
-        and_(webhook_deliveries.c.gateway == one.gateway, webhook_deliveries.c.delivery_id == one.delivery_id)
-        for one in deliveries
-    ]
-    if named:
-        await conn.execute(
-            update(webhook_deliveries)
-            .where(or_(*named), webhook_deliveries.c.followed_at.is_(None))
-            .values(followed_at=func.clock_timestamp())
+async def followed(conn: AsyncConnection, delivery: Delivery) -> None:
+    """What follows from it was begun, and will be carried on; harmless to repeat."""
+    await conn.execute(
+        update(webhook_deliveries)
+        .where(
+            webhook_deliveries.c.gateway == delivery.gateway,
+            webhook_deliveries.c.delivery_id == delivery.delivery_id,
+            webhook_deliveries.c.followed_at.is_(None),
         )
+        .values(followed_at=func.clock_timestamp())
+    )
 
 
 async def not_followed(conn: AsyncConnection, *, older_than: timedelta, limit: int) -> list[Delivery]:
@@ -125,16 +123,9 @@ async def waiting_legs(conn: AsyncConnection, gateway: str, payment_ref: str) ->
     rows = await conn.execute(
         select(refund_legs.c.leg_id, claims.c.workflow_id)
         .join(claims, claims.c.claim_no == refund_legs.c.claim_no)
-        .join(
-            order_payments,
-            and_(
-                order_payments.c.order_no == refund_legs.c.order_no,
-                order_payments.c.payment_no == refund_legs.c.payment_no,
-            ),
-        )
         .where(
-            order_payments.c.gateway == gateway,
-            order_payments.c.gateway_ref == payment_ref,
+            refund_legs.c.gateway == gateway,
+            refund_legs.c.gateway_ref == payment_ref,
             or_(refund_legs.c.state == LegState.PENDING, sent),
         )
         .order_by(refund_legs.c.leg_id)
