@@ -17,8 +17,9 @@ from activities.errors import database_errors
 from activities.refunds import RefundActivities
 from activities.undisturbed import HEARTBEAT, beating
 from store import conservation, findings, private, receipts, refunds
+from store.claims import OpenClaim
 from store.database import Engine, each_alone
-from store.findings import Finding, FindingKind, OpenClaim
+from store.findings import Finding, FindingKind
 
 _STARTED = timedelta(seconds=10)
 """A younger claim may have a workflow that no list shows yet."""

@@ -64,6 +64,15 @@ from store.tables import (
 
 
 @dataclass(frozen=True, slots=True)
+class OpenClaim:
+    """A claim that has something to do, or should have: enough to look at its workflow, or to carry it on."""
+
+    claim_no: str
+    order_no: str
+    workflow_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class FoundClaim:
     """A claim found by the request, or the quote, that opened it: enough to answer the caller again."""
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import FINAL, ClaimStatus
+from store.claims import OpenClaim
 from store.conservation import Difference
 from store.tables import LAST_STEP_OPEN, claim_steps, claims, finding_closings, findings, parkings
 
@@ -101,13 +102,6 @@ class OpenFinding:
     detail: Mapping[str, Any]
     found_at: datetime
     seen_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class OpenClaim:
-    claim_no: str
-    order_no: str
-    workflow_id: str
 
 
 def unbalanced(order_no: str, wrong: Iterable[Difference]) -> Finding:

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.claims import AttemptState, ExternalState, LegState, SettledBy, Step
 from domain.orders import Means, PaymentStatus
 from store import claims, effects
+from store.claims import OpenClaim
 from store.fence import ClaimHead, lock_order
-from store.findings import OpenClaim
 from store.reopening import reopen
 from store.tables import claims as claims_table
 from store.tables import external_refunds, order_payments, refund_attempts, refund_legs

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import ReceiptState
 from store import claims
+from store.claims import OpenClaim
 from store.fence import ClaimHead
-from store.findings import OpenClaim
 from store.tables import LAST_STEP_OPEN
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import FAILED_LATER, Direction, LegState, Step
 from store import claims, notices
+from store.claims import OpenClaim
 from store.fence import ClaimHead
-from store.findings import OpenClaim
 from store.refunds import AttemptOutcome
 from store.tables import claims as claims_table
 from store.tables import refund_legs
