@@ -16,10 +16,11 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.errors import database_errors
 from activities.refunds import RefundActivities
 from activities.undisturbed import HEARTBEAT, beating
+from domain.findings import FindingKind
 from store import conservation, findings, private, receipts, refunds
 from store.claims import OpenClaim
 from store.database import Engine, each_alone
-from store.findings import Finding, FindingKind
+from store.findings import Finding
 
 _STARTED = timedelta(seconds=10)
 """A younger claim may have a workflow that no list shows yet."""

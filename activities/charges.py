@@ -14,11 +14,12 @@ from activities.refund_protocol import Look
 from activities.refunds import LookUpResult, LookUpState
 from activities.undisturbed import HEARTBEAT, Stop, undisturbed
 from domain.claims import ChargeState
+from domain.findings import FindingKind
 from gateways.payments.port import Found, PaymentGateway, Undetermined
 from store import charges, findings
 from store.charges import Charge, ChargeSuspect
 from store.database import Engine
-from store.findings import Finding, FindingKind
+from store.findings import Finding
 from store.private import Vault
 
 _LOOKS_AT_ONCE = 50

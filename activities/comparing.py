@@ -18,6 +18,7 @@ from activities.notices import NoticePlanner
 from activities.refunds import RefundLeg
 from activities.reopening import refund_failed_later
 from activities.undisturbed import HEARTBEAT, Stop, undisturbed
+from domain.findings import FindingKind
 from domain.reconciliation import (
     NOT_THERE,
     Difference,
@@ -32,7 +33,7 @@ from gateways.payments.port import NoSuchPayment, PaymentGateway, PaymentSnapsho
 from store import findings, late_money, reconciliation, refunds, reopening
 from store.database import Connection, Engine, each_alone
 from store.fence import enter, lock_order
-from store.findings import Finding, FindingKind
+from store.findings import Finding
 from store.reconciliation import BookedPayment
 
 

@@ -12,10 +12,11 @@ from activities.errors import database_errors
 from activities.messages import Message
 from activities.undisturbed import HEARTBEAT, beating
 from domain.events import ClaimEvent
+from domain.findings import FindingKind
 from gateways.events.sender import EventSender, Send
 from store import findings, outbox
 from store.database import Engine
-from store.findings import Finding, FindingKind
+from store.findings import Finding
 
 _AT_ONCE = 16
 _LOOK_EVERY = 0.5

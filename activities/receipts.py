@@ -15,6 +15,7 @@ from activities.errors import FailureType, database_errors, retryable
 from activities.messages import ClaimRef, Message
 from activities.undisturbed import HEARTBEAT, Stop, undisturbed
 from domain.claims import ReceiptState
+from domain.findings import FindingKind
 from gateways.payments.port import (
     Done,
     Misconfigured,
@@ -31,7 +32,7 @@ from gateways.payments.port import (
 from store import findings, receipts
 from store.database import Engine
 from store.fence import enter
-from store.findings import Finding, FindingKind
+from store.findings import Finding
 from store.receipts import DueReceipt
 
 

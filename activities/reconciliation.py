@@ -14,10 +14,11 @@ from activities.comparing import AskedPayment, Compared, Comparison, Reopened
 from activities.errors import FailureType, database_errors, retryable
 from activities.messages import Message, Pace
 from activities.undisturbed import HEARTBEAT, Stop, undisturbed
+from domain.findings import FindingKind
 from gateways.payments.port import PaymentGateway, Touched, Undetermined, Unlisted
 from store import clock, findings, reconciliation
 from store.database import Engine
-from store.findings import Finding, FindingKind
+from store.findings import Finding
 
 
 class Reconcile(Message):

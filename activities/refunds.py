@@ -13,10 +13,11 @@ from activities.messages import Message
 from activities.refund_protocol import Look, Poll, RefundProtocol, RefundResult
 from activities.undisturbed import HEARTBEAT, Stop, undisturbed
 from domain.claims import LegState
+from domain.findings import FindingKind
 from gateways.payments.port import Found, NoSuchPayment, PaymentGateway, PaymentSnapshot, Undetermined
 from store import findings, refunds
 from store.database import Engine
-from store.findings import Finding, FindingKind
+from store.findings import Finding
 from store.private import Vault
 from store.refunds import Seen, Suspect
 

@@ -32,9 +32,10 @@ from api.schemas.cases import (
 )
 from api.schemas.fields import Number
 from api.tokens import Role
+from domain.findings import FindingKind
 from domain.refusals import Code, Refusal
 from store import findings, reconciliation
-from store.findings import Closing, FindingKind
+from store.findings import Closing
 from workflows.messages import Reconcile
 from workflows.reconcile import ReconcileWorkflow
 

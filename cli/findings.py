@@ -13,8 +13,8 @@ from cli.output import line
 from cli.service import Service
 from cli.session import converse
 from cli.stuck import show_finding
+from domain.findings import FindingKind
 from settings import Settings
-from store.findings import FindingKind
 
 
 def findings(

@@ -19,10 +19,11 @@ from sqlalchemy import Select, Text, Update, and_, bindparam, func, or_, select,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.claims import AttemptState, ClaimStatus, Direction, ExternalState, LegState, SettledBy, Step
+from domain.findings import FindingKind
 from domain.orders import Means
 from store import claims, findings
 from store.fence import ClaimHead
-from store.findings import Finding, FindingKind
+from store.findings import Finding
 from store.payouts import untreated_of
 from store.tables import (
     claim_events,

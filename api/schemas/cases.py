@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field
 from api.schemas.audit import DifferenceEntry
 from api.schemas.fields import StrictWire, Wire, YesNo, yes_no
 from api.schemas.operators import Reason
-from store.findings import CLOSED_BY_HAND, OpenFinding
+from domain.findings import CLOSED_BY_HAND
+from store.findings import OpenFinding
 from store.reconciliation import ComparedDay
 
 

@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from api.tokens import Role
+from domain.findings import FindingKind
 from store import findings
-from store.findings import Finding, FindingKind
+from store.findings import Finding
 from tests.api.shop import CANCEL, Shop, select
 from tests.support.house import House
 

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
 from domain.claims import AttemptState
+from domain.findings import FindingKind
 from store import refunds
-from store.findings import FindingKind
 from store.refunds import Suspect
 from store.tables import findings, refund_attempts
 from tests.refunds.machinery import Machinery

@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from activities.errors import FailureType
 from activities.refund_protocol import Look, RefundKind, RefundProtocol
 from domain.claims import AttemptState, LegState
+from domain.findings import FindingKind
 from gateways.payments.port import (
     Absent,
     Conflict,
@@ -27,7 +28,6 @@ from gateways.payments.port import (
 from gateways.payments.sandbox import SandboxGateway
 from store import by_hand, refunds
 from store.fence import enter
-from store.findings import FindingKind
 from store.refunds import Seen
 from store.tables import findings
 from tests.refunds.machinery import SEND_WINDOW, VAULT, Machinery
