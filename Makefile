@@ -28,8 +28,8 @@ demo: $(STAMP) ## Start the local stack, open a small shop and cancel orders in 
 	@$(BIN)/claims demo
 
 .PHONY: test
-test: $(STAMP) ## All tests, on a real PostgreSQL and a real Temporal; two files at a time
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+test: $(STAMP) ## All tests, on a real PostgreSQL and a real Temporal; three files at a time
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST)
 
 .PHONY: matrix
 matrix: $(STAMP) ## Every gateway, fault and kill; GATEWAY=toss FAULT=lose_answer play a part of it
